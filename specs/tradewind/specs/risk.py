@@ -1,0 +1,204 @@
+"""The `RiskPolicy` document: an account, its limits and who may trade on it. Core.
+
+Defaults are design decisions (docs/decisions); shares are fractions of equity unless a field says otherwise.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import pairwise
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from tradewind.specs.base import (
+    Document,
+    Duration,
+    Fraction,
+    MoneyText,
+    Name,
+    PositiveFraction,
+    SpecModel,
+    Ticker,
+    later,
+)
+
+
+class LossLimits(SpecModel):
+    """How much may be lost before new risk is refused."""
+
+    daily: PositiveFraction = Field(0.02, description="From the day's highest equity.")
+    weekly: PositiveFraction = Field(0.05, description="From the equity at the start of the week.")
+    monthly: PositiveFraction = Field(0.10, description="From the equity at the start of the month.")
+    per_trade: PositiveFraction = later(0.004, description="Equity at risk in one trade.")
+    per_trade_hard: PositiveFraction = later(0.01, description="Equity at risk in one trade, never to be passed.")
+    consecutive: int = Field(3, ge=1, le=100, description="Losing trades in a row that pause the rest of the session.")
+
+
+class DrawdownStep(SpecModel):
+    """One rung of the ladder."""
+
+    at: PositiveFraction = Field(description="Drawdown from the highest equity.")
+    size: Fraction = Field(description="Factor on position sizes; 0 flattens and trips the kill switch.")
+
+
+class PositionLimits(SpecModel):
+    """Per position."""
+
+    max_share: PositiveFraction = Field(0.05, description="Largest position.")
+    max_count: int = Field(20, ge=1, le=2000, description="Simultaneous positions.")
+    max_notional: MoneyText | None = Field(None, description="Largest position in currency; null: no such limit.")
+
+
+class ExposureLimits(SpecModel):
+    """Across positions."""
+
+    gross: float = Field(1.0, gt=0, le=4, description="Long plus short.")
+    net: float = Field(1.0, gt=0, le=4, description="Absolute value of long minus short.")
+    short_share_of_gross: Fraction = Field(0.5, description="Short exposure as a share of gross.")
+    sector: PositiveFraction = Field(0.25, description="Per sector.")
+    sectors: dict[str, PositiveFraction] = Field(default_factory=dict, description="Own caps of single sectors.")
+    sector_of: dict[Ticker, str] = Field(
+        default_factory=dict, description="Sector of each symbol; a symbol without one has its own."
+    )
+    correlated_group: PositiveFraction = later(0.30, description="Per group of correlated symbols.")
+    pair_correlation: PositiveFraction = later(0.80, description="Correlation from which two symbols are one group.")
+
+
+class OrderLimits(SpecModel):
+    """Per order."""
+
+    max_notional: MoneyText = Field("25000", description="Fat-finger limit on one order.")
+    price_collar: PositiveFraction = Field(0.10, description="A limit price may be this far from the last price.")
+    max_price_age: Duration = Field("7d", description="An older price is no price (R-17-06).")
+    per_minute: int = Field(120, ge=1, le=10000, description="Orders per minute.")
+    trades_per_day: int = Field(100, ge=1, description="Orders per trading day.")
+    turnover_per_day: float | None = later(None, description="Traded notional per day, as a multiple of equity.")
+
+
+class VolatilityLimits(SpecModel):
+    """When markets are wild."""
+
+    index_halve_at: float = Field(
+        25.0, gt=0, description="Volatility index (percent) from which exposure limits are halved."
+    )
+    index_halt_at: float = Field(35.0, gt=0, description="Volatility index from which new risk is refused.")
+    index_feature: str = Field(
+        "ctx_realvol_21_annual", description="Feature that serves as the volatility index, as a fraction."
+    )
+    var95: PositiveFraction = later(0.03, description="Portfolio value at risk, 95%, one day.")
+    portfolio: PositiveFraction = later(0.25, description="Annual portfolio volatility.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> VolatilityLimits:
+        if self.index_halve_at >= self.index_halt_at:
+            raise ValueError(f"indexHalveAt ({self.index_halve_at}) must be below indexHaltAt ({self.index_halt_at})")
+        return self
+
+
+class SessionLimits(SpecModel):
+    """When orders may be sent."""
+
+    calendar: str = Field("XNYS", description="Exchange calendar.")
+    skip_first: Duration = later("5m", description="No orders this long after the open.")
+    skip_last: Duration = later("5m", description="No orders this long before the close.")
+    extended_hours: bool = later(False, description="Pre-market and after-hours.")
+
+
+class Limits(SpecModel):
+    """Everything the risk gate checks."""
+
+    loss: LossLimits = Field(default_factory=LossLimits)
+    drawdown: list[DrawdownStep] = Field(
+        default_factory=lambda: [
+            DrawdownStep(at=0.05, size=0.75),
+            DrawdownStep(at=0.10, size=0.50),
+            DrawdownStep(at=0.15, size=0.0),
+        ],
+        description="Drawdown ladder, ascending.",
+    )
+    reentry_step: PositiveFraction = later(0.25, description="Share of the cut given back per profitable day.")
+    position: PositionLimits = Field(default_factory=PositionLimits)
+    exposure: ExposureLimits = Field(default_factory=ExposureLimits)
+    order: OrderLimits = Field(default_factory=OrderLimits)
+    volatility: VolatilityLimits = Field(default_factory=VolatilityLimits)
+    session: SessionLimits = Field(default_factory=SessionLimits)
+    restricted: list[Ticker] = Field(default_factory=list, description="Symbols that may only be reduced.")
+    shorting: bool = Field(True, description="Whether short positions are allowed.")
+
+    @model_validator(mode="after")
+    def _ladder(self) -> Limits:
+        steps = self.drawdown
+        for lower, upper in pairwise(steps):
+            if not (lower.at < upper.at and lower.size > upper.size):
+                raise ValueError(
+                    f"drawdown steps must deepen and shrink: {lower.at}→{lower.size} then {upper.at}→{upper.size}"
+                )
+        return self
+
+
+class KillSwitch(SpecModel):
+    """The latch that stops everything."""
+
+    engaged: bool = Field(False, description="True: refuse, cancel and, if flatten, close every position.")
+    flatten: bool = Field(True, description="Close positions when the switch trips.")
+    released_by: str = Field("", description="Person who releases a latched switch.")
+    rapid_decline: PositiveFraction = later(0.02, description="Loss within five minutes that trips the switch.")
+    feed_lost_after: Duration = later("2m", description="Silence of the data feed that trips the switch.")
+
+
+class Override(SpecModel):
+    """A temporary change of one limit."""
+
+    limit: str = Field(description="Dotted path of the limit, e.g. position.maxShare.")
+    value: float
+    until: datetime = Field(description="The override ends by itself at this time.")
+    by: str = Field(min_length=1, description="Person who asked.")
+    reason: str = Field(min_length=1)
+
+
+class Broker(SpecModel):
+    """Where orders go.
+
+    Keys come from the environment (APCA_API_KEY_ID, APCA_API_SECRET_KEY) or a Secret, never from here.
+    """
+
+    kind: Literal["Alpaca"] = "Alpaca"
+    url: str = Field(
+        "", description="Trading REST base; empty: APCA_API_BASE_URL, or Alpaca's address for the account."
+    )
+    requests_per_minute: int = Field(200, ge=1, description="Alpaca's budget per key; a reserve is kept for cancels.")
+    request_timeout: Duration = Field("5s", description="An answer that takes longer is looked up.")
+
+
+class ExecutorRuntime(SpecModel):
+    """How the executor runs."""
+
+    sync: Literal["None", "Batch", "Always"] = Field(
+        "None", description="Journal durability against power loss; SIGKILL is always safe."
+    )
+    wait: Literal["Blocking", "Spinning"] = Field("Blocking", description="How the engine thread waits.")
+    cpu: int | None = Field(None, ge=0, description="CPU the engine thread is pinned to, local runs.")
+    pinning: Literal["Required", "Preferred", "None"] = later("Preferred", description="CPU pinning of the pod.")
+    lease: Duration = later("15s", description="Lease of the single writer.")
+
+
+class RiskPolicySpec(SpecModel):
+    """An account and its rules."""
+
+    account: Literal["paper", "live"] = Field(
+        "paper", description="Which of Alpaca's accounts; authoritative over a strategy's mode."
+    )
+    strategies: list[Name] = Field(min_length=1, description="Strategies allowed to bind to this account.")
+    broker: Broker = Field(default_factory=Broker)
+    limits: Limits = Field(default_factory=Limits)
+    kill_switch: KillSwitch = Field(default_factory=KillSwitch)
+    overrides: list[Override] = later(default_factory=list, description="Temporary overrides.")
+    execution: ExecutorRuntime = Field(default_factory=ExecutorRuntime)
+
+
+class RiskPolicy(Document):
+    """An account, its limits and the strategies that may trade on it."""
+
+    kind: Literal["RiskPolicy"] = "RiskPolicy"
+    spec: RiskPolicySpec

@@ -1,0 +1,156 @@
+"""The `Strategy` document: what to watch, what to learn, when to trade, how much. Core."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from tradewind.specs.base import (
+    BarInterval,
+    Document,
+    Duration,
+    Fraction,
+    Name,
+    PositiveFraction,
+    SpecModel,
+    Ticker,
+    later,
+)
+from tradewind.specs.training import Training
+
+
+class Universe(SpecModel):
+    """Which symbols are traded, and what gives them market context."""
+
+    symbols: list[Ticker] = Field(min_length=1, max_length=2000, description="Symbols to trade.")
+    context: Ticker | None = Field(
+        "^GSPC", description="Market index: an input of context features, never traded. null: none."
+    )
+
+    @field_validator("symbols")
+    @classmethod
+    def _unique(cls, symbols: list[str]) -> list[str]:
+        twice = sorted({s for s in symbols if symbols.count(s) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} is listed twice: name each symbol once")
+        return symbols
+
+    @model_validator(mode="after")
+    def _context_is_not_traded(self) -> Universe:
+        if self.context in self.symbols:
+            raise ValueError(f"context {self.context} is also in symbols: an index can't be traded, remove it from one")
+        return self
+
+
+class NewsSource(SpecModel):
+    """One source of news."""
+
+    kind: Literal["Calendar", "Edgar", "Rss", "Alpaca"] = Field(description="Where the news come from.")
+    name: Name = Field(description="Name of the source; part of each item's id.")
+    path: str = Field(
+        "", description="Calendar: a YAML file of dated facts. Edgar: a file of submissions, or empty for the service."
+    )
+    url: str = Field("", description="Rss: the feed's address.")
+    poll: Duration = Field("60s", description="How often a polled source is asked.")
+
+
+class Features(SpecModel):
+    """Which features the model sees."""
+
+    names: list[str] = Field(
+        default_factory=list,
+        description="Feature names, {category}_{indicator}_{window}_{aggregation}; empty: the default set.",
+    )
+    max_age: Duration = Field("5d", description="An older vector is not traded on (FeaturesFresh).")
+
+
+class SignalRules(SpecModel):
+    """From a prediction to a direction and a strength."""
+
+    threshold: Fraction = Field(0.05, description="Predictions weaker than this are flat.")
+    min_confidence: Fraction = Field(0.0, description="Less confident predictions are flat.")
+    direction: Literal["LongShort", "LongOnly", "ShortOnly"] = Field("LongShort", description="Directions allowed.")
+    full_strength_at: PositiveFraction = Field(0.30, description="Prediction at which strength reaches 1.")
+    invert: bool = Field(False, description="Trade against the model (a contrarian twin, or a test of netting).")
+
+
+class Sizing(SpecModel):
+    """From a strength to a target position, as a share of the strategy's capital."""
+
+    method: Literal["PercentEquity", "VolatilityTarget"] = Field(
+        "VolatilityTarget",
+        description="PercentEquity: strength × maxPositionPct. VolatilityTarget: also scaled by risk.",
+    )
+    target_volatility: PositiveFraction = Field(
+        0.15, description="Annual volatility aimed at by each position at full size."
+    )
+    volatility_bars: int = Field(20, ge=5, le=500, description="Window of the realised volatility, in bars.")
+    max_position_pct: PositiveFraction = Field(0.05, description="Largest position, as a share of the capital.")
+    min_position_pct: Fraction = Field(0.01, description="Smaller targets are flat.")
+    rebalance_threshold: Fraction = Field(
+        0.20, description="A position is left alone while the target differs by less than this share of it."
+    )
+    kelly_fraction: Fraction = later(0.25, description="Fraction of the Kelly bet.")
+
+
+class Execution(SpecModel):
+    """How intents become orders."""
+
+    order_type: Literal["Market", "Limit"] = Field("Limit", description="Order type of entries and exits.")
+    limit_offset_bps: float = Field(
+        5.0, ge=0, le=1000, description="Limit price beyond the reference price, basis points."
+    )
+    time_in_force: Literal["Day", "Gtc", "Ioc", "Fok", "Opg", "Cls"] = Field("Day", description="Life of an order.")
+    valid_for: Duration = Field("5d", description="An intent that arrives later than this is refused.")
+    urgency: Fraction = later(0.5, description="0 patient, 1 at once; used by smart routing.")
+    algorithm: Literal["None", "Twap", "Vwap", "ImplementationShortfall"] = later(
+        "None", description="Execution algorithm."
+    )
+
+
+class Rollout(SpecModel):
+    """How a new model reaches money."""
+
+    shadow: Duration = later("14d", description="Signals without orders for this long.")
+    canary_capital: Fraction = later(0.1, description="Share of the capital while a canary.")
+    min_paper_trades: int = later(100, ge=0, description="Paper trades before Live.")
+    confirm_live: bool = later(False, description="Explicit confirmation of Live.")
+
+
+class StrategySpec(SpecModel):
+    """What a strategy is."""
+
+    mode: Literal["DryRun", "Paper", "Live"] = Field(
+        "Paper", description="DryRun sends nothing; Paper and Live share one path."
+    )
+    risk_policy: Name = Field(description="The RiskPolicy (account) this strategy binds to.")
+    capital_share: PositiveFraction = Field(1.0, description="Share of the account's equity this strategy may use.")
+    bars: BarInterval = Field("1d", description="Bar interval.")
+    universe: Universe
+    news: list[NewsSource] = Field(default_factory=list, description="News sources that feed event features.")
+    features: Features = Field(default_factory=Features)
+    model: Name | None = Field(None, description="Registered model to trade on; default: the strategy's own name.")
+    training: Training = Field(default_factory=Training)
+    signal: SignalRules = Field(default_factory=SignalRules)
+    sizing: Sizing = Field(default_factory=Sizing)
+    execution: Execution = Field(default_factory=Execution)
+    rollout: Rollout = Field(default_factory=Rollout)
+    flat_at_close: bool = later(
+        False, description="Close every position before the session ends (intraday strategies)."
+    )
+    on_delete: Literal["Cancel", "Flatten", "Keep"] = later(
+        "Cancel", description="What happens to orders and positions on delete."
+    )
+
+
+class Strategy(Document):
+    """A machine-learned trading strategy."""
+
+    kind: Literal["Strategy"] = "Strategy"
+    spec: StrategySpec
+
+    @property
+    def model_name(self) -> str:
+        """Name under which the model is registered."""
+        return self.spec.model or self.metadata.name
