@@ -1,0 +1,26 @@
+"""One interface to a log of messages: Kafka, and a file-backed log for one host."""
+
+from tradewind.bus.errors import BusError, UnreadableRecordError
+from tradewind.bus.file_bus import FileBus
+from tradewind.bus.interface import Bus, Start, Subscription
+from tradewind.bus.kafka_bus import KafkaBus
+from tradewind.bus.opening import open_bus
+from tradewind.bus.record import Outgoing, Record
+from tradewind.bus.topics import ALL_TOPICS, TOPICS, dead_topic, message_type
+
+__all__ = [
+    "ALL_TOPICS",
+    "TOPICS",
+    "Bus",
+    "BusError",
+    "FileBus",
+    "KafkaBus",
+    "Outgoing",
+    "Record",
+    "Start",
+    "Subscription",
+    "UnreadableRecordError",
+    "dead_topic",
+    "message_type",
+    "open_bus",
+]

@@ -34,6 +34,7 @@ struct BarUpdate {
   Money open, high, low, close;
   std::int64_t volume = 0;
   bool context = false;  // an index: a price for nothing that can be traded
+  std::int64_t volatility_index = 0;  // context only: annualised, in points (25 = 25 %) at 1e-8; 0 = not given
 };
 
 struct Intent {

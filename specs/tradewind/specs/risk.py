@@ -47,7 +47,7 @@ class PositionLimits(SpecModel):
 
     max_share: PositiveFraction = Field(0.05, description="Largest position.")
     max_count: int = Field(20, ge=1, le=2000, description="Simultaneous positions.")
-    max_notional: MoneyText | None = Field(None, description="Largest position in currency; null: no such limit.")
+    max_notional: MoneyText | None = later(None, description="Largest position in currency; null: no such limit.")
 
 
 class ExposureLimits(SpecModel):
@@ -57,7 +57,7 @@ class ExposureLimits(SpecModel):
     net: float = Field(1.0, gt=0, le=4, description="Absolute value of long minus short.")
     short_share_of_gross: Fraction = Field(0.5, description="Short exposure as a share of gross.")
     sector: PositiveFraction = Field(0.25, description="Per sector.")
-    sectors: dict[str, PositiveFraction] = Field(default_factory=dict, description="Own caps of single sectors.")
+    sectors: dict[str, PositiveFraction] = later(default_factory=dict, description="Own caps of single sectors.")
     sector_of: dict[Ticker, str] = Field(
         default_factory=dict, description="Sector of each symbol; a symbol without one has its own."
     )
@@ -115,7 +115,9 @@ class Limits(SpecModel):
             DrawdownStep(at=0.10, size=0.50),
             DrawdownStep(at=0.15, size=0.0),
         ],
-        description="Drawdown ladder, ascending.",
+        min_length=3,
+        max_length=3,
+        description="Drawdown ladder: two rungs shrink positions, the third (size 0) flattens and trips the switch.",
     )
     reentry_step: PositiveFraction = later(0.25, description="Share of the cut given back per profitable day.")
     position: PositionLimits = Field(default_factory=PositionLimits)
@@ -134,6 +136,8 @@ class Limits(SpecModel):
                 raise ValueError(
                     f"drawdown steps must deepen and shrink: {lower.at}→{lower.size} then {upper.at}→{upper.size}"
                 )
+        if steps[-1].size != 0:
+            raise ValueError(f"drawdown: the last step must have size 0 (flatten), not {steps[-1].size}")
         return self
 
 

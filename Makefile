@@ -1,0 +1,52 @@
+# The two commands are `make demo` and `make test`; both set up what they need, once.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+MEMBERS := protos specs planning bus trading streaming training serving execution console
+UV_INSTALL := .uv/bin/uv pip install --quiet --python $(BIN)/python
+NATIVE := native/CMakeLists.txt native/pyproject.toml $(shell find native/include native/src native/bind native/tradewind -type f -not -name '*.so' -not -path '*/__pycache__/*' 2>/dev/null)
+PROTOS := $(wildcard protos/tradewind/v1/*.proto) protos/build_protos.py
+
+demo: $(VENV)/.run.stamp ## Train, serve and trade two years of real daily bars on this machine; leaves runs/latest/
+	$(BIN)/tradewind demo
+
+test: $(VENV)/.dev.stamp ## Everything that must pass: format, types, layers, native suite, Python suite
+	tools/check
+	tools/test-native
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: $(VENV)/.dev.stamp ## Formatters, linters, types and layers only
+	tools/check
+
+setup: $(VENV)/.run.stamp ## Only the set-up of `make demo`
+
+lock: .uv/bin/uv ## Resolve the dependencies again and write requirements/*.txt
+	tools/lock
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+.uv/bin/uv:
+	tools/system-packages run
+	python3 -m venv .uv && .uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.8,<1'
+
+$(VENV)/bin/python: | .uv/bin/uv
+	.uv/bin/uv venv --quiet --python python3 $(VENV)
+
+$(VENV)/.requirements.stamp: requirements/run.txt | $(VENV)/bin/python
+	$(UV_INSTALL) --require-hashes -r requirements/run.txt
+	@touch $@
+
+$(VENV)/.run.stamp: $(VENV)/.requirements.stamp $(MEMBERS:%=%/pyproject.toml) $(PROTOS) $(NATIVE)
+	$(UV_INSTALL) --no-deps $(MEMBERS:%=-e ./%)
+	@echo "building the native part (about two minutes the first time)"
+	$(UV_INSTALL) --no-deps --reinstall-package tradewind-native ./native
+	@touch $@
+
+$(VENV)/.dev.stamp: $(VENV)/.run.stamp requirements/dev.txt
+	tools/system-packages test
+	$(UV_INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.PHONY: demo test check setup lock help

@@ -1,0 +1,11 @@
+"""Core: what can go wrong with a bus, as one family of errors."""
+
+from __future__ import annotations
+
+
+class BusError(Exception):
+    """The bus cannot do what was asked; the message is one line that names the cause and the fix."""
+
+
+class UnreadableRecordError(BusError):
+    """A record's bytes are not what its topic promises; the message says why, in one line."""

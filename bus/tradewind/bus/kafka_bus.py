@@ -1,0 +1,310 @@
+"""Shell: the log in Kafka."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from tradewind.bus.dead_letters import DeadLetterOffice, dead_letter
+from tradewind.bus.encoding import encode
+from tradewind.bus.errors import BusError
+from tradewind.bus.interface import Bus, Start, Subscription
+from tradewind.bus.kafka_subscription import KafkaSubscription, raw_record
+from tradewind.bus.record import Outgoing, Record
+from tradewind.bus.topics import require_topic
+
+log = logging.getLogger(__name__)
+
+_REACH_S = 5.0
+_CALL_S = 10.0
+_DELIVERY_S = 15.0
+_PUMP_S = 0.1
+_READ_CHUNK = 1000
+_COMMITS_LOOK_S = 0.003
+# A leader that was just elected, as after a topic was made or a broker was lost, answers so for a moment.
+_SETTLING = frozenset(
+    {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
+)
+_QUIET = 2  # librdkafka's own lines below "critical" repeat, many times over, what we raise as one error
+
+
+class KafkaBus(Bus):
+    """A log in Kafka: acks=all, idempotent producer, offsets committed by hand, topics of one partition made on demand.
+
+    Args:
+        bootstrap: "HOST:PORT", or several with commas.
+        prefix: put before topic and group names with a dot, so that several logs can share a Kafka.
+
+    Raises:
+        BusError: nobody answers at `bootstrap` within a few seconds.
+    """
+
+    def __init__(self, bootstrap: str, prefix: str = "") -> None:
+        self.bootstrap = bootstrap
+        self._prefix = f"{prefix}." if prefix else ""
+        self._admin = AdminClient(self._config())
+        self._identity = f"kafka:{self._reach()}:{prefix}"
+        self._observer = Consumer(self._config() | {"group.id": f"{self._prefix}observer"})
+        self._producer = Producer(
+            self._config()
+            | {
+                "acks": "all",
+                "enable.idempotence": True,
+                "linger.ms": 0,
+                "delivery.timeout.ms": int(_DELIVERY_S * 1000),
+            }
+        )
+        self._publishing = threading.Lock()
+        self._known_topics: set[str] = set()
+        self._closed = threading.Event()
+        self._pump = threading.Thread(target=self._serve_deliveries, name="bus-deliveries", daemon=True)
+        self._pump.start()
+        self.office = DeadLetterOffice(self)
+
+    @property
+    def identity(self) -> str:
+        return self._identity
+
+    def publish_many(self, messages: Sequence[Outgoing]) -> list[int]:
+        rows = [(outgoing, *encode(outgoing)) for outgoing in messages]
+        batch = _Batch(len(rows))
+        for topic in {outgoing.topic for outgoing in messages}:
+            self.require_kafka_topic(topic)
+        with self._publishing:  # batches of several threads do not interleave
+            for index, (outgoing, payload, headers) in enumerate(rows):
+                self._produce(outgoing, payload, headers, batch.delivery(index))
+        return batch.wait(self.bootstrap)
+
+    def flush(self) -> None:
+        if self._producer.flush(_DELIVERY_S) > 0:
+            raise self._unreachable("did not take what was published")
+
+    def subscribe(self, topics: Sequence[str], group: str, *, start: Start = "committed") -> Subscription:
+        for topic in topics:
+            self.require_kafka_topic(topic)
+        return KafkaSubscription(self, topics, group, start)
+
+    def read(self, topic: str, start: int = 0, end: int | None = None) -> Iterator[Record]:
+        first, present_end = self.bounds(topic)
+        end = present_end if end is None else min(end, present_end)
+        if start < first and start < end:
+            raise BusError(
+                f"topic {topic} begins at offset {first}, {start} was asked for: Kafka's retention removed it"
+            )
+        return self._read(topic, start, end)
+
+    def _read(self, topic: str, start: int, end: int) -> Iterator[Record]:
+        if start >= end:
+            return
+        reader = Consumer(self.consumer_config(f"read-{uuid.uuid4()}"))
+        try:
+            reader.assign([TopicPartition(self.kafka_topic(topic), 0, start)])
+            heard = time.monotonic()
+            while start < end:
+                for message in reader.consume(min(_READ_CHUNK, end - start), 0.1):
+                    if message.error() or message.offset() >= end:
+                        continue
+                    heard = time.monotonic()
+                    start = message.offset() + 1
+                    record = self.office.read(raw_record(topic, message), "read")
+                    if record is not None:
+                        yield record
+                if time.monotonic() - heard > _DELIVERY_S:
+                    raise self._unreachable(f"stopped answering while topic {topic} was read")
+        finally:
+            reader.close()
+
+    def end_offset(self, topic: str) -> int:
+        return self.bounds(topic)[1]
+
+    def bounds(self, topic: str) -> tuple[int, int]:
+        """The offset of the first record that Kafka still keeps, and the offset that the next one will get."""
+        self.require_kafka_topic(topic)
+        deadline = time.monotonic() + _CALL_S
+        while True:
+            try:
+                first, end = self._observer.get_watermark_offsets(TopicPartition(self.kafka_topic(topic), 0), _CALL_S)
+                return int(first), int(end)
+            except KafkaException as error:
+                cause = error.args[0]
+                if cause.code() not in _SETTLING or time.monotonic() > deadline:
+                    raise self._unreachable(f"does not say where topic {topic} ends ({cause.str()})") from error
+            time.sleep(_COMMITS_LOOK_S)
+
+    def committed(self, group: str, topic: str) -> int:
+        self.require_kafka_topic(topic)
+        partition = TopicPartition(self.kafka_topic(topic), 0)
+        name = self.kafka_group(group)
+        try:
+            asked = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(name, [partition])])
+            found = asked[name].result(_CALL_S).topic_partitions[0]
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return 0
+            raise self._unreachable(f"does not say how far group {group} is ({error})") from error
+        return max(int(found.offset), 0)  # a negative offset means that there is none
+
+    def wait_committed(self, goals: Mapping[tuple[str, str], int], timeout: float) -> bool:
+        deadline = time.monotonic() + timeout
+        while any(self.committed(group, topic) < offset for (group, topic), offset in goals.items()):
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_COMMITS_LOOK_S)  # Kafka tells nobody about commits
+        return True
+
+    def dead_letter(self, topic: str, key: str, payload: bytes, payload_type: str, reason: str, consumer: str) -> int:
+        return self.publish_many([dead_letter(topic, key, payload, payload_type, reason, consumer)])[0]
+
+    def close(self) -> None:
+        if self._closed.is_set():
+            return
+        try:
+            self.flush()
+        finally:
+            self._closed.set()
+            self._pump.join()
+            self._observer.close()
+
+    def kafka_topic(self, topic: str) -> str:
+        """The topic's name in Kafka."""
+        return f"{self._prefix}{topic}"
+
+    def kafka_group(self, group: str) -> str:
+        """The group's name in Kafka."""
+        return f"{self._prefix}{group}"
+
+    def consumer_config(self, group: str) -> dict[str, Any]:
+        """The settings of a consumer of this log."""
+        return self._config() | {
+            "group.id": self.kafka_group(group),
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            # Where to begin is decided by the subscription. This setting then speaks only when Kafka has deleted what
+            # we were to read next: to continue elsewhere without a word would lose records.
+            "auto.offset.reset": "error",
+            # All topics go to the member whose name sorts first. Names begin with the time of joining, so a newcomer
+            # waits, with nothing, until the present reader has gone.
+            "partition.assignment.strategy": "range",
+            "client.id": f"{time.time_ns()}-{group}",
+            "session.timeout.ms": 6000,  # the least that brokers allow: how long a killed consumer blocks its group
+            "heartbeat.interval.ms": 1000,
+        }
+
+    def require_kafka_topic(self, topic: str) -> None:
+        """Make the topic in Kafka if it is not there; refuse one that is not a single sequence."""
+        require_topic(topic)
+        if self._closed.is_set():
+            raise BusError(f"the bus at {self.bootstrap} is closed: open it again")
+        if topic in self._known_topics:
+            return
+        name = self.kafka_topic(topic)
+        partitions = self._partitions(name) or self._create_topic(name)
+        if partitions != 1:
+            raise BusError(f"Kafka topic {name} has {partitions} partitions: make it anew with 1, order is by offset")
+        self._known_topics.add(topic)
+
+    def _create_topic(self, name: str) -> int:
+        try:
+            self._admin.create_topics([NewTopic(name, num_partitions=1)])[name].result(_CALL_S)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise BusError(f"Kafka topic {name} cannot be made: {error.args[0].str()}") from error
+        deadline = time.monotonic() + _CALL_S
+        while (partitions := self._partitions(name)) == 0:  # the answer precedes the news of it
+            if time.monotonic() > deadline:
+                raise self._unreachable(f"made topic {name} but has no leader for it")
+            time.sleep(_COMMITS_LOOK_S)
+        return partitions
+
+    def _partitions(self, name: str) -> int:
+        """How many partitions with a leader the topic has; 0 when it is not there."""
+        try:
+            found = self._admin.list_topics(name, _CALL_S).topics.get(name)
+        except KafkaException as error:
+            raise self._unreachable(f"does not list topic {name}") from error
+        if found is None or found.error is not None:
+            return 0
+        return sum(partition.leader >= 0 for partition in found.partitions.values())
+
+    def _produce(self, outgoing: Outgoing, payload: bytes, headers: Mapping[str, str], delivered: Any) -> None:
+        values = [(name, value.encode()) for name, value in headers.items()]
+        deadline = time.monotonic() + _DELIVERY_S
+        while True:
+            try:
+                topic = self.kafka_topic(outgoing.topic)
+                self._producer.produce(
+                    topic, payload, outgoing.key.encode(), partition=0, headers=values, on_delivery=delivered
+                )
+                return
+            except BufferError as error:
+                if time.monotonic() > deadline:
+                    raise self._unreachable("takes records more slowly than they are published") from error
+                self._producer.poll(_COMMITS_LOOK_S)
+            except KafkaException as error:
+                raise BusError(f"Kafka topic {topic} refused a record: {error.args[0].str()}") from error
+
+    def _serve_deliveries(self) -> None:
+        while not self._closed.is_set():
+            self._producer.poll(_PUMP_S)
+
+    def _config(self) -> dict[str, Any]:
+        return {
+            "bootstrap.servers": self.bootstrap,
+            "socket.nagle.disable": True,
+            "log_level": _QUIET,
+            "error_cb": lambda error: log.warning("Kafka at %s: %s", self.bootstrap, error.str()),
+        }
+
+    def _reach(self) -> str:
+        try:
+            return str(self._admin.list_topics(timeout=_REACH_S).cluster_id)
+        except KafkaException as error:
+            raise self._unreachable("is not reachable") from error
+
+    def _unreachable(self, what: str) -> BusError:
+        return BusError(f"Kafka at {self.bootstrap} {what}: start it, or correct the address of the bus")
+
+
+class _Batch:
+    """The deliveries of one `publish_many`: who waits, and for what."""
+
+    def __init__(self, size: int) -> None:
+        self._offsets = [-1] * size
+        self._left = size
+        self._errors: list[str] = []
+        self._change = threading.Condition()
+
+    def delivery(self, index: int) -> Any:
+        """The callback of message `index`."""
+
+        def delivered(error: Any, message: Any) -> None:
+            with self._change:
+                self._left -= 1
+                if error is None:
+                    self._offsets[index] = message.offset()
+                else:
+                    self._errors.append(error.str())
+                self._change.notify_all()
+
+        return delivered
+
+    def wait(self, bootstrap: str) -> list[int]:
+        """The offsets, once all are in the log."""
+        with self._change:
+            # The producer gives up by itself after _DELIVERY_S; the surplus is for its report to arrive.
+            in_time = self._change.wait_for(lambda: self._left == 0, timeout=2 * _DELIVERY_S)
+        if not in_time or self._errors:
+            reason = self._errors[0] if self._errors else "no answer"
+            lost = len(self._errors) + self._left
+            raise BusError(
+                f"Kafka at {bootstrap} did not take {lost} of {len(self._offsets)} messages ({reason}): "
+                "see that it is up, and publish them again"
+            )
+        return self._offsets

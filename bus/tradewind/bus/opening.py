@@ -1,0 +1,42 @@
+"""Shell: from the address of a bus to the bus."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from tradewind.bus.errors import BusError
+from tradewind.bus.file_bus import FileBus
+from tradewind.bus.interface import Bus
+from tradewind.bus.kafka_bus import KafkaBus
+
+_ADDRESS = re.compile(r"[^:,\s]+:\d{1,5}(,[^:,\s]+:\d{1,5})*")
+_PREFIX = re.compile(r"[a-zA-Z0-9._-]*")
+
+
+def open_bus(url: str) -> Bus:
+    """The bus at `url`.
+
+    Args:
+        url: "file:///absolute/path", or "kafka://HOST:PORT[,HOST:PORT...][/PREFIX]".
+
+    Raises:
+        BusError: the address is not of this form, or the bus cannot be opened.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise _bad(url) from None
+    if parts.query or parts.fragment:
+        raise _bad(url)
+    if parts.scheme == "file" and parts.netloc == "" and re.match(r"/.", parts.path):
+        return FileBus(Path(unquote(parts.path)))
+    prefix = parts.path.removeprefix("/")
+    if parts.scheme == "kafka" and _ADDRESS.fullmatch(parts.netloc) and _PREFIX.fullmatch(prefix):
+        return KafkaBus(parts.netloc, prefix)
+    raise _bad(url)
+
+
+def _bad(url: str) -> BusError:
+    return BusError(f"bus {url!r} is not an address: use file:///path/to/bus or kafka://HOST:PORT")

@@ -1,0 +1,75 @@
+"""Shows how far a run is. Shell."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+_PHASES = {
+    "venue": "starting the simulated venue",
+    "recorder": "starting the recorder",
+    "serving": "starting Ray Serve",
+    "feed": "trading",
+    "report": "writing the report",
+}
+_PREFIXES = {
+    "train": "training",
+    "features": "starting the feature engine",
+    "executor": "starting the executor of",
+    "signals": "starting the signals of",
+}
+
+
+class RunProgress:
+    """A line per phase, with a bar where a process says how far it is."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=False,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._current: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._end_current()
+        self._progress.stop()
+
+    def on_phase(self, name: str) -> None:
+        """A workload starts; what came before is up."""
+        self._end_current()
+        kind, _, rest = name.partition("-")
+        words = _PHASES.get(name) or f"{_PREFIXES.get(kind, 'starting')} {rest}"
+        self._current = self._tasks[name] = self._progress.add_task(words, total=None)
+
+    def on_line(self, name: str, message: dict[str, Any]) -> None:
+        """A process says how far it is."""
+        task = self._tasks.get(name)
+        if task is None:
+            return
+        if "step" in message and "total" in message:
+            self._progress.update(task, completed=message["step"], total=message["total"])
+        elif "stage" in message:
+            words = f"{name.replace('train-', 'training ')}: {message['stage']}"
+            self._progress.update(task, description=words, completed=round(100 * message.get("fraction", 0)), total=100)
+
+    def _end_current(self) -> None:
+        if self._current is not None:
+            task = self._progress.tasks[self._current]
+            total = task.total or 1
+            self._progress.update(self._current, completed=total, total=total)

@@ -1,0 +1,144 @@
+"""`python -m tradewind.execution.executor --config FILE`. Shell."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tradewind.bus import open_bus
+from tradewind.execution.executor.config import ExecutorConfig
+from tradewind.execution.executor.control import serve
+from tradewind.execution.executor.intake import Intake
+from tradewind.execution.executor.process import FreeLoop, LockstepLoop
+from tradewind.execution.executor.publisher import Publisher
+from tradewind.execution.executor.volatility import VolatilityIndex
+from tradewind.execution.process import ProcessError, main, run_until_signalled
+from tradewind.native.executor import Executor, ExecutorError
+from tradewind.v1 import control_pb2
+
+_HOPS = {
+    "queue": "intent → engine thread",
+    "decide": "engine thread → risk decided and journalled",
+    "encode": "decided → request bytes",
+    "write": "request bytes → written to TLS",
+    "total": "intent → order written",
+    "answer": "order written → broker's answer in the books",
+}
+
+
+def run(config: ExecutorConfig) -> None:
+    """Starts the native executor, reconciles, then follows the bus until SIGTERM."""
+    directory = Path(config.state_dir)
+    directory.mkdir(parents=True, exist_ok=True)
+    with open_bus(config.bus) as bus:
+        try:
+            executor = Executor(native_config(config, os.environ))
+            executor.start()
+        except ExecutorError as error:
+            raise ProcessError(str(error)) from None
+        intake = Intake(executor, config.account, VolatilityIndex(bus, config.volatility), wall=config.clock == "wall")
+        publisher = Publisher(bus, executor, config.account, config.policy_generation)
+        server = serve(
+            config.account,
+            config.control_port,
+            directory,
+            lambda command: _command(intake, command),
+            lambda: status(config.account, executor),
+        )
+        loop: LockstepLoop | FreeLoop = (
+            LockstepLoop(executor, intake, publisher, bus, config.group)
+            if config.clock == "lockstep"
+            else FreeLoop(executor, intake, publisher, bus, config.group)
+        )
+        watcher = threading.Event()
+        threading.Thread(target=_tell_latencies, args=(executor, config, watcher), daemon=True).start()
+        try:
+            run_until_signalled(loop.run, {"account": config.account})
+        except ExecutorError as error:
+            raise ProcessError(str(error)) from None
+        finally:
+            watcher.set()
+            _write_latencies(executor, config)
+            server.stop(1)
+            executor.stop()
+
+
+def native_config(config: ExecutorConfig, environment: Mapping[str, str]) -> dict[str, Any]:
+    """The native executor's configuration. Raises ProcessError without the keys."""
+    key, secret = environment.get("APCA_API_KEY_ID"), environment.get("APCA_API_SECRET_KEY")
+    if not key or not secret:
+        raise ProcessError("APCA_API_KEY_ID and APCA_API_SECRET_KEY are not both set: export the account's keys")
+    broker: dict[str, Any] = {
+        "url": config.broker.url,
+        "key_id": key,
+        "secret": secret,
+        "requests_per_minute": config.broker.requests_per_minute or 0,
+        "timeout_ms": config.broker.timeout_ms,
+    }
+    if config.broker.ca_file:
+        broker["ca_file"] = config.broker.ca_file
+    return {
+        "engine": config.engine,
+        "journal": {"directory": str(Path(config.state_dir) / config.account), "sync": config.sync},
+        "broker": broker,
+        "threads": {
+            "wait": config.wait,
+            "cpu": config.cpu,
+            "clock": "wall" if config.clock == "wall" else "virtual",
+        },
+    }
+
+
+def status(account: str, executor: Executor) -> control_pb2.StatusReply:
+    """How the account stands."""
+    stats = executor.stats()
+    return control_pb2.StatusReply(
+        account=account,
+        connected=executor.ready(),
+        kill_switch=stats["risk"]["kill_switch"],
+        kill_reason=stats["risk"]["kill_reason"],
+        journal_sequence=stats["last_sequence"],
+        decision_hash=stats["decision_hash"],
+        intents=stats["intents"],
+        accepted_intents=stats["accepted"],
+        rejected_intents=stats["rejected"],
+        orders=stats["orders"],
+        fills=stats["fills"],
+        equity=stats["account"]["equity"],
+    )
+
+
+def _command(intake: Intake, command: control_pb2.ControlCommand) -> str:
+    intake.command(command, -1)
+    return control_pb2.ControlAction.Name(command.action).removeprefix("CONTROL_ACTION_").lower() + " taken"
+
+
+def _tell_latencies(executor: Executor, config: ExecutorConfig, stop: threading.Event) -> None:
+    while not stop.wait(2.0):
+        _write_latencies(executor, config)
+
+
+def _write_latencies(executor: Executor, config: ExecutorConfig) -> None:
+    hops = executor.latencies()
+    rows = [
+        {
+            "hop": words,
+            "count": hops[hop]["count"],
+            "p50_us": hops[hop]["p50"] / 1e3,
+            "p99_us": hops[hop]["p99"] / 1e3,
+            "p999_us": hops[hop]["p99.9"] / 1e3,
+        }
+        for hop, words in _HOPS.items()
+    ]
+    path = Path(config.state_dir) / f"{config.account}.latency.json"
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(rows), encoding="utf-8")
+    temporary.replace(path)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(ExecutorConfig, run))

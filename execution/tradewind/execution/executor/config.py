@@ -1,0 +1,52 @@
+"""Configuration of an executor process."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class BrokerConfig(BaseModel):
+    """Where the broker is. Keys come from APCA_API_KEY_ID and APCA_API_SECRET_KEY."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str = Field(description="REST base, without /v2.")
+    ca_file: str | None = Field(None, description="CA certificate of a simulated venue; null: the system's.")
+    requests_per_minute: int | None = Field(200, description="Budget; null: none (simulated venue).")
+    timeout_ms: int = 5000
+
+
+class VolatilitySource(BaseModel):
+    """The feature that serves as the volatility index."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    feature_set: str
+    index: int = Field(ge=0, description="Position in the vector; the value is an annual volatility as a fraction.")
+
+
+class ExecutorConfig(BaseModel):
+    """What `python -m tradewind.execution.executor --config FILE` reads."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bus: str
+    group: str
+    account: str = Field(description="Name of the RiskPolicy.")
+    policy_generation: int = 1
+    clock: Literal["lockstep", "recorded", "wall"] = Field(
+        description="lockstep: follow the replay clock's ticks. recorded: take records as they come, at their own "
+        "times. wall: take records as they come, now."
+    )
+    state_dir: str = Field(description="Holds a folder with the account's journal, and the Control service's address.")
+    control_port: int = 0
+    sync: Literal["none", "batch", "always"] = "none"
+    wait: Literal["blocking", "spinning"] = "blocking"
+    cpu: int | None = None
+    broker: BrokerConfig
+    engine: dict[str, Any] = Field(description="Configuration of the native engine.")
+    volatility: VolatilitySource | None = Field(
+        None, description="Where the volatility index comes from; null: nowhere."
+    )

@@ -1,0 +1,98 @@
+"""Puts bars, intents and commands into the native engine. Shell."""
+
+from __future__ import annotations
+
+from tradewind.execution.executor.control import refusal
+from tradewind.execution.executor.volatility import VolatilityIndex
+from tradewind.native.executor import ControlKind, Executor
+from tradewind.v1 import control_pb2, market_pb2, trading_pb2
+
+_ACTIONS: dict[int, ControlKind] = {
+    control_pb2.CONTROL_ACTION_HALT: "halt",
+    control_pb2.CONTROL_ACTION_RESUME: "resume",
+    control_pb2.CONTROL_ACTION_PAUSE: "pause",
+}
+
+
+class Intake:
+    """Each method takes one record of the bus at the present time.
+
+    On the wall clock the engine reads the time itself. Otherwise time is what `advance` has been told, and never goes
+    back.
+    """
+
+    def __init__(self, executor: Executor, account: str, volatility: VolatilityIndex, *, wall: bool) -> None:
+        self._executor = executor
+        self._account = account
+        self._volatility = volatility
+        self._wall = wall
+        self._time = 1
+
+    def advance(self, time: int) -> None:
+        """Recorded time (ns UTC) has reached `time`."""
+        self._time = max(self._time, time)
+
+    @property
+    def _now(self) -> int | None:
+        return None if self._wall else self._time
+
+    def time_passed(self) -> None:
+        """Tells the engine the time, so that what depends on it happens without another input."""
+        self._executor.push_time(self._now)
+
+    def bar(self, bar: market_pb2.Bar, offset: int) -> None:
+        """A bar, with the volatility index beside the market's own."""
+        self._executor.push_bar(
+            bar.symbol,
+            bar.event_time,
+            bar.open,
+            bar.high,
+            bar.low,
+            bar.close,
+            bar.volume,
+            context=bar.context,
+            volatility_index=self._volatility.before(bar.event_time) if bar.context else 0,
+            now=self._now,
+            offset=offset,
+        )
+
+    def intent(self, intent: trading_pb2.OrderIntent, offset: int) -> None:
+        """An intent of this account; those of others are not ours to judge."""
+        if intent.account != self._account:
+            return
+        self._executor.push_intent(
+            id=intent.id,
+            strategy=intent.strategy,
+            symbol=intent.symbol,
+            target=intent.target_quantity,
+            decision_time=intent.decision_time,
+            valid_until=intent.valid_until,
+            order_type=intent.order_type,
+            time_in_force=intent.time_in_force,
+            limit_price=intent.limit_price,
+            reference_price=intent.reference_price,
+            champion=intent.model_alias == "champion",
+            gates_passed=intent.gates_passed,
+            model=intent.model,
+            model_version=intent.model_version,
+            now=self._now,
+            offset=offset,
+        )
+
+    def flush(self) -> None:
+        """The batch is complete: net it and send."""
+        self._executor.push_control("flush", now=self._now)
+
+    def command(self, command: control_pb2.ControlCommand, offset: int) -> str:
+        """A halt, resume or pause; empty when taken, else why not."""
+        problem = refusal(command, self._account)
+        if not problem:
+            self._executor.push_control(
+                _ACTIONS[command.action],
+                issued_by=command.issued_by,
+                reason=command.reason,
+                flatten=command.flatten,
+                now=self._now,
+                offset=offset,
+            )
+        return problem

@@ -1,0 +1,155 @@
+"""The loops of an executor: in lockstep with the replay clock, or as records come. Shell."""
+
+from __future__ import annotations
+
+import threading
+
+from tradewind.bus import Bus, Record, Subscription
+from tradewind.execution.executor.intake import Intake
+from tradewind.execution.executor.messages import intent_order
+from tradewind.execution.executor.publisher import Publisher
+from tradewind.execution.process import ProcessError, StoppedError
+from tradewind.native.executor import Executor
+from tradewind.v1 import control_pb2, market_pb2, trading_pb2
+
+TOPICS = ("bars", "intents", "control")
+_WAIT_S = 0.5
+_BROKER_S = 60.0
+
+
+class LockstepLoop:
+    """Does what the ticks say and commits when it is done; between ticks nothing moves."""
+
+    def __init__(self, executor: Executor, intake: Intake, publisher: Publisher, bus: Bus, group: str) -> None:
+        self._executor = executor
+        self._intake = intake
+        self._publisher = publisher
+        self._subscription: Subscription = bus.subscribe(list(TOPICS), group)
+        self._bars: list[tuple[int, market_pb2.Bar]] = []
+        self._intents: list[tuple[int, trading_pb2.OrderIntent]] = []
+        self._controls: list[tuple[int, control_pb2.ControlMessage]] = []
+        self._next = {topic: bus.committed(group, topic) for topic in TOPICS}
+        # The journal knows what the engine has seen; what it has, it must not see again.
+        self._first_new_bar = executor.offsets()["bars"]
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop` is set."""
+        self._publisher.publish(None)
+        try:
+            while not stop.is_set():
+                if not self._controls:
+                    self._poll()
+                    continue
+                offset, message = self._controls.pop(0)
+                if message.WhichOneof("body") == "tick":
+                    self._tick(message.tick, stop)
+                else:
+                    self._intake.command(message.command, offset)
+                    self._settle()
+                self._subscription.commit({"control": offset + 1})
+        finally:
+            self._subscription.close()
+
+    def _poll(self) -> None:
+        for record in self._subscription.poll(4096, _WAIT_S):
+            self._next[record.topic] = record.offset + 1
+            message = record.message
+            if isinstance(message, market_pb2.Bar):
+                self._bars.append((record.offset, message))
+            elif isinstance(message, trading_pb2.OrderIntent):
+                self._intents.append((record.offset, message))
+            elif isinstance(message, control_pb2.ControlMessage):
+                self._controls.append((record.offset, message))
+
+    def _tick(self, tick: control_pb2.ClockTick, stop: threading.Event) -> None:
+        self._intake.advance(tick.time)
+        if tick.phase == control_pb2.CLOCK_PHASE_MARKET:
+            self._market(tick, stop)
+        elif tick.phase == control_pb2.CLOCK_PHASE_DECIDE:
+            self._decide(tick, stop)
+
+    def _market(self, tick: control_pb2.ClockTick, stop: threading.Event) -> None:
+        """What the venue filled comes before the bars that filled it; then the books are marked to the new closes."""
+        if not self._executor.wait_stream(tick.venue_event_id, _BROKER_S):
+            raise ProcessError(
+                f"the venue's stream has not reached event {tick.venue_event_id} after {_BROKER_S:.0f} s"
+            )
+        self._have("bars", tick.bars_end, stop)
+        while self._bars and self._bars[0][0] < tick.bars_end:
+            offset, bar = self._bars.pop(0)
+            if offset >= self._first_new_bar:
+                self._intake.bar(bar, offset)
+        self._intake.time_passed()
+        self._settle()
+        self._publisher.publish(tick.time)
+        self._subscription.commit({"bars": tick.bars_end})
+
+    def _decide(self, tick: control_pb2.ClockTick, stop: threading.Event) -> None:
+        """The step's intents, sorted: it must not matter which strategy's process published first."""
+        self._have("intents", tick.intents_end, stop)
+        batch = [(o, i) for o, i in self._intents if o < tick.intents_end]
+        self._intents = [(o, i) for o, i in self._intents if o >= tick.intents_end]
+        for offset, intent in sorted(batch, key=lambda item: intent_order(item[1])):
+            self._intake.intent(intent, offset)
+        self._intake.flush()
+        self._settle()
+        self._publisher.publish(None)
+        self._subscription.commit({"intents": tick.intents_end})
+
+    def _have(self, topic: str, end: int, stop: threading.Event) -> None:
+        while self._next[topic] < end:
+            if stop.is_set():
+                raise StoppedError
+            self._poll()
+
+    def _settle(self) -> None:
+        if not self._executor.wait_idle(_BROKER_S):
+            raise ProcessError(f"the broker has not answered for {_BROKER_S:.0f} s")
+
+
+class FreeLoop:
+    """Takes records as they come. With recorded times, time is the newest that any record has named."""
+
+    def __init__(self, executor: Executor, intake: Intake, publisher: Publisher, bus: Bus, group: str) -> None:
+        self._executor = executor
+        self._intake = intake
+        self._publisher = publisher
+        self._subscription: Subscription = bus.subscribe(list(TOPICS), group)
+        self._first_new = executor.offsets()
+        self._bar_time = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop` is set."""
+        self._publisher.publish(None)
+        try:
+            while not stop.is_set():
+                records = self._subscription.poll(4096, 0.05)
+                if records:
+                    self._take(records)
+                    self._executor.wait_idle(_BROKER_S)
+                # Fills arrive between records too: the books are told with each bar, and when something happened.
+                self._publisher.publish(self._bar_time if records and self._bar_time else None)
+                if records:
+                    self._subscription.commit({r.topic: r.offset + 1 for r in records})
+        finally:
+            self._subscription.close()
+
+    def _take(self, records: list[Record]) -> None:
+        flush = False
+        for record in records:
+            message = record.message
+            if isinstance(message, control_pb2.ControlMessage):
+                if message.WhichOneof("body") == "command":
+                    self._intake.command(message.command, record.offset)
+            elif record.offset < self._first_new[record.topic]:
+                continue
+            elif isinstance(message, market_pb2.Bar):
+                self._bar_time = max(self._bar_time, message.event_time)
+                self._intake.advance(message.event_time)
+                self._intake.bar(message, record.offset)
+            elif isinstance(message, trading_pb2.OrderIntent):
+                self._intake.advance(message.decision_time)
+                self._intake.intent(message, record.offset)
+                flush = True
+        if flush:
+            self._intake.flush()

@@ -1,0 +1,66 @@
+"""How a process of this member starts and ends: configuration file, readiness line, signals, exit status. Shell."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from tradewind.bus import BusError
+
+Config = TypeVar("Config", bound=BaseModel)
+
+
+class ProcessError(Exception):
+    """Why a process can't run; its text is one line that names the fix."""
+
+
+class StoppedError(Exception):
+    """The process was asked to stop while it waited; what it was doing is not done and not committed."""
+
+
+def main(model: type[Config], run: Callable[[Config], None]) -> int:
+    """Reads `--config FILE`, runs, and turns what the user can mend into one line on stderr and status 2."""
+    parser = argparse.ArgumentParser(description=model.__doc__)
+    parser.add_argument("--config", required=True, type=Path, help="JSON file with the process's configuration")
+    path = parser.parse_args().config
+    try:
+        run(read_config(model, path))
+    except (ProcessError, BusError) as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the one line a user sees
+        return 2
+    return 0
+
+
+def read_config(model: type[Config], path: Path) -> Config:
+    """The configuration in `path`. Raises ProcessError naming the file and the field."""
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ProcessError(f"{path}: can't be read: {error.strerror}; check --config") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ProcessError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def run_until_signalled(loop: Callable[[threading.Event], None], ready: dict[str, Any]) -> None:
+    """Says that the process is ready, then runs `loop` until SIGTERM or SIGINT sets its event."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    announce(ready)
+    with contextlib.suppress(StoppedError):
+        loop(stop)
+
+
+def announce(ready: dict[str, Any]) -> None:
+    """One JSON line on stdout: whoever started the process waits for it."""
+    print(json.dumps({"ready": True, **ready}), flush=True)  # noqa: T201 - read by the supervisor

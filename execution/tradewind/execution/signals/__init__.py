@@ -1,0 +1,1 @@
+"""The signal process: feature vectors → Predict → signal → sizing → target intent."""

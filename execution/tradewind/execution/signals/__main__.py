@@ -1,0 +1,20 @@
+"""`python -m tradewind.execution.signals --config FILE`. Shell."""
+
+from __future__ import annotations
+
+from tradewind.bus import open_bus
+from tradewind.execution.process import main, run_until_signalled
+from tradewind.execution.signals.config import SignalConfig
+from tradewind.execution.signals.predictor import PredictorClient
+from tradewind.execution.signals.process import SignalProcess
+
+
+def run(config: SignalConfig) -> None:
+    """Runs the signal process until SIGTERM."""
+    with open_bus(config.bus) as bus:
+        process = SignalProcess(config, bus, PredictorClient(config.predictor, config.predict_timeout_s))
+        run_until_signalled(process.run, {"strategy": config.strategy.metadata.name})
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(SignalConfig, run))

@@ -1,0 +1,131 @@
+"""Shell. The running venue: the core's state, its books, its clock and its streams, and the one way to change them.
+
+Everything runs on one event loop: an operation decides, is made durable and is queued to the streams without a pause
+in between, so all clients see changes in one order and never one that a restart could forget.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hmac
+import time as wall
+from collections.abc import Callable
+from typing import TypeVar
+
+from tradewind.execution.venue.books import Books
+from tradewind.execution.venue.changes import Changes
+from tradewind.execution.venue.config import VenueConfig
+from tradewind.execution.venue.data_stream import DataStream
+from tradewind.execution.venue.market import Asset
+from tradewind.execution.venue.queries import NEW_YORK
+from tradewind.execution.venue.rejections import Rejection
+from tradewind.execution.venue.session import tick
+from tradewind.execution.venue.sessions import Sessions
+from tradewind.execution.venue.state import State
+from tradewind.execution.venue.stream_messages import (
+    NEWS_CHANNELS,
+    STOCK_CHANNELS,
+    Message,
+    bar_message,
+    news_message,
+    quote_message,
+)
+from tradewind.execution.venue.trade_stream import TradeStream
+
+T = TypeVar("T")
+
+
+class Service:
+    """State, books and streams of one venue. `key_id` and `secret` are the credentials it accepts."""
+
+    def __init__(self, config: VenueConfig, books: Books, key_id: str, secret: str) -> None:
+        self.config = config
+        self.books = books
+        self.terms = config.terms()
+        self.sessions = Sessions()
+        self._credentials = (key_id.encode(), secret.encode())
+        self.state = self._load()
+        self.trades = TradeStream(self.authorize, lambda: self.state.account.event_id)
+        self.stocks = DataStream(self.authorize, STOCK_CHANNELS)
+        self.news = DataStream(self.authorize, NEWS_CHANNELS)
+        self._add_assets()
+        # In real time the calendar is on the path of DAY orders: load it before the first one comes.
+        self.day_end()
+
+    def _load(self) -> State:
+        start = self.config.start_time if self.terms.virtual else wall.time_ns()
+        return self.books.load(self.terms, start)
+
+    def _add_assets(self) -> None:
+        missing = [symbol for symbol in self.config.symbols if symbol not in self.state.assets]
+        for symbol in missing:
+            self.state.add_asset(Asset(symbol, name=symbol))
+        self._commit(broadcast=False)
+
+    def authorize(self, key_id: object, secret: object) -> bool:
+        """Whether the pair is the accepted one, in constant time."""
+        if not isinstance(key_id, str) or not isinstance(secret, str):
+            return False
+        known_key, known_secret = self._credentials
+        key_matches = hmac.compare_digest(key_id.encode(), known_key)
+        return hmac.compare_digest(secret.encode(), known_secret) and key_matches
+
+    def now(self) -> int:
+        """Virtual or wall time, ns."""
+        return self.state.account.now if self.terms.virtual else wall.time_ns()
+
+    def day_end(self) -> int | None:
+        """When a DAY order sent now expires; in virtual time the session's end says so."""
+        return None if self.terms.virtual else self.sessions.next_close(wall.time_ns())
+
+    def change(self, operation: Callable[[State], T], *, broadcast: bool = False) -> T:
+        """Run `operation` on the state, make what it changed durable, tell the streams; then return its result.
+
+        A Rejection changes nothing. On any other failure the state is read back from the books.
+        """
+        try:
+            result = operation(self.state)
+            self._commit(broadcast=broadcast)
+        except Rejection:
+            raise
+        except BaseException:
+            self.state = self._load()
+            raise
+        return result
+
+    def _commit(self, *, broadcast: bool) -> None:
+        changes = self.state.take_changes()
+        self.trades.publish(self.books.write(self.state, changes))
+        if broadcast:
+            self._broadcast(changes)
+
+    def _broadcast(self, changes: Changes) -> None:
+        entries: list[tuple[str, tuple[str, ...], Message]] = []
+        for bar in changes.bars:
+            entries.append(("bars", (bar.symbol,), bar_message(bar, "b")))
+            if bar.interval == "1Day":
+                entries.append(("dailyBars", (bar.symbol,), bar_message(bar, "d")))
+        entries += [("quotes", (quote.symbol,), quote_message(quote)) for quote in changes.quotes]
+        self.stocks.publish(entries)
+        self.news.publish([("news", news.symbols, news_message(news)) for news in changes.news])
+
+    def tick(self) -> None:
+        """Real-time mode, about once a second: expiries, and the equity once a minute."""
+        now = wall.time_ns()
+        curve = self.state.equity_curve
+        last = curve[-1][0] if curve else self.state.account.opened_at
+        due = any(
+            order.expires_at is not None and order.expires_at <= now
+            for orders in self.state.open_orders.values()
+            for order in orders.values()
+        )
+        if due or now - last >= 60 * 10**9:
+            self.change(lambda state: tick(state, now, _day(now) != _day(last)))
+
+    async def close_streams(self) -> None:
+        for stream in (self.trades, self.stocks, self.news):
+            await stream.close()
+
+
+def _day(time: int) -> dt.date:
+    return dt.datetime.fromtimestamp(time / 10**9, NEW_YORK).date()

@@ -1,0 +1,105 @@
+// Core: what an engine is built from: the account, its symbols, its strategies and its limits.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tradewind/messages.hpp"
+
+namespace tradewind {
+
+inline constexpr std::size_t kMaxStrategies = 16;  // per account: an order record names the intent of each
+
+// One clear line: the key and the fix.
+class ConfigError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+using Sector = FixedString<24>;
+
+// Ratios are in parts per million, so that no comparison is made in floating point.
+inline constexpr std::int64_t kRatioScale = 1'000'000;
+inline constexpr std::int64_t kAbsent = -1;  // no value: every order is refused with LIMIT_ABSENT
+inline constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();  // switched off on purpose
+
+struct SymbolConfig {
+  Symbol symbol;
+  Sector sector;  // empty: in no sector
+  bool tradable = true;
+  bool shortable = true;
+  bool restricted = false;
+  Money price_increment{1'000'000};            // a cent
+  Quantity quantity_increment{1'000'000'000};  // a share
+};
+
+struct StrategyConfig {
+  StrategyId uid;
+  Money capital_budget{kNoLimit};            // gross exposure of the sub-book at most this
+  std::int64_t capital_share = kRatioScale;  // ... and at most this share of equity, ppm
+};
+
+// JSON names stand beside each; all are required there, null switches one off.
+struct RiskLimits {
+  std::int64_t max_order_notional = kAbsent;      // max_order_notional: Money raw
+  std::int64_t price_collar = kAbsent;            // price_collar_pct: ppm of the last price
+  std::int64_t max_price_age = kAbsent;           // max_price_age_ns
+  std::int64_t max_orders_per_minute = kAbsent;   // max_orders_per_minute
+  std::int64_t max_trades_per_day = kAbsent;      // max_trades_per_day: orders sent since the day began
+  std::int64_t max_position = kAbsent;            // max_position_pct: of equity, per symbol
+  std::int64_t max_positions = kAbsent;           // max_positions
+  std::int64_t max_gross = kAbsent;               // max_gross_exposure_pct
+  std::int64_t max_net = kAbsent;                 // max_net_exposure_pct
+  std::int64_t max_short_of_gross = kAbsent;      // max_short_share_pct: of the allowed gross exposure
+  std::int64_t max_sector = kAbsent;              // max_sector_exposure_pct
+  std::int64_t daily_loss = kAbsent;              // daily_loss_pct: from the day's highest equity
+  std::int64_t weekly_loss = kAbsent;             // weekly_loss_pct: from the week's first equity
+  std::int64_t monthly_loss = kAbsent;            // monthly_loss_pct: from the month's first equity
+  std::int64_t drawdown_reduce = kAbsent;         // drawdown_reduce_pct: size times drawdown_reduce_factor
+  std::int64_t drawdown_reduce_factor = kAbsent;  // drawdown_reduce_factor
+  std::int64_t drawdown_halve = kAbsent;          // drawdown_halve_pct: size times drawdown_halve_factor
+  std::int64_t drawdown_halve_factor = kAbsent;   // drawdown_halve_factor
+  std::int64_t drawdown_stop = kAbsent;           // drawdown_stop_pct: kill switch and flatten
+  std::int64_t max_consecutive_losses = kAbsent;  // max_consecutive_losses
+  std::int64_t volatility_reduce = kAbsent;       // volatility_reduce_at: index points at 1e-8
+  std::int64_t volatility_factor = kAbsent;       // volatility_reduce_factor
+  std::int64_t volatility_halt = kAbsent;         // volatility_halt_at: index points at 1e-8
+  std::int64_t market_order_buffer = kAbsent;     // market_order_buffer_pct: price reserve of a market order
+  bool allow_short = false;                       // allow_short
+  bool volatility_required = false;               // volatility_required: no index = no entries
+  bool kill_on_daily_loss = false;                // kill_on_daily_loss: the daily limit also trips the kill switch
+
+  [[nodiscard]] bool complete() const;  // no limit is absent
+};
+
+enum class Mode : std::uint8_t { kPaper = 0, kLive = 1 };
+
+struct EngineConfig {
+  std::string account;
+  Mode mode = Mode::kPaper;
+  std::vector<SymbolConfig> symbols;       // sorted and unique after parse
+  std::vector<StrategyConfig> strategies;  // sorted and unique after parse
+  RiskLimits limits;
+  std::int64_t day_offset = 5LL * 3600 * 1'000'000'000;  // a trading day begins at 00:00 UTC plus this
+  std::int64_t order_ttl = 0;                            // a working order older than this is cancelled; 0 = never
+  std::int64_t retry_after = 1'000'000'000;              // between two tries of a look-up, snapshot or flatten, ns
+  Money cash_tolerance{1'000'000};                       // smaller differences to the broker's cash are rounding
+  std::uint32_t max_orders = 4096;                       // kept in memory; the oldest finished one makes room
+  std::uint32_t max_intents = 65536;                     // remembered by id; the oldest expired one makes room
+};
+
+// From JSON (see tradewind/native/engine.py for the keys). Unknown and missing keys are refused by name. Throws
+// ConfigError.
+[[nodiscard]] EngineConfig parse_engine_config(std::string_view json);
+
+// Throws ConfigError when the parts do not fit together; sorts symbols and strategies.
+void validate(EngineConfig& config);
+
+// The canonical JSON of a configuration: parse(canonical(c)) == c. Its SHA-256 is the journal's configuration hash.
+[[nodiscard]] std::string canonical_json(const EngineConfig& config);
+
+}  // namespace tradewind

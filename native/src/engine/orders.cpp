@@ -1,0 +1,178 @@
+// Core: the order manager: requests out, answers and stream messages in, in any order and any number of times.
+#include <algorithm>
+
+#include "state.hpp"
+
+namespace tradewind {
+
+// A slot of the pool: a free one, else the oldest finished order that no book is measured from.
+std::uint32_t Engine::State::new_order(std::uint32_t symbol, const ClientOrderId& id) {
+  const auto count = static_cast<std::uint32_t>(orders.size());
+  for (std::uint32_t tries = 0; tries < count; ++tries) {
+    const std::uint32_t slot = order_hand;
+    order_hand = (order_hand + 1) % count;
+    Order& order = orders[slot];
+    if (order.state != OrderState::kNone) {
+      if (!is_terminal(order.state) || symbols[order.symbol].book_order == slot) continue;
+      order_index.erase(order.client_id);
+    }
+    order = Order{};
+    order.client_id = id;
+    order.symbol = symbol;
+    order.state = OrderState::kCreated;
+    order.created = now;
+    order.number = ++counts.orders;
+    order.intents.fill(kNil);
+    order_index.insert(id, slot);
+    symbols[symbol].cross_pending = false;
+    symbols[symbol].working = slot;
+    symbols[symbol].book_order = slot;
+    set_baseline(symbol);
+    return slot;
+  }
+  return kNil;
+}
+
+std::uint64_t Engine::State::push_request(RequestKind kind, const Order* order) {
+  BrokerRequest request;
+  request.kind = kind;
+  request.request_id = next_request++;
+  if (order != nullptr) {
+    request.client_order_id = order->client_id;
+    request.broker_order_id = order->broker_id;
+    request.symbol = config.symbols[order->symbol].symbol;
+    request.side = order->side;
+    request.order_type = order->type;
+    request.time_in_force = order->tif;
+    request.quantity = Quantity{order->quantity};
+    request.limit_price = order->limit_price;
+  }
+  out->requests.push_back(request);
+  return request.request_id;
+}
+
+void Engine::State::submit(Order& order) {
+  advance(order, OrderEvent::kSend);
+  order.submit_request = push_request(RequestKind::kSubmit, &order);
+  hash_submit(order);
+  ++calendar.trades_today;
+  rate_arrival = rate_after_send(rate_arrival, now, config.limits.max_orders_per_minute);
+  refresh(order.symbol);
+}
+
+// The same client order id again: should both arrive, the broker refuses the second.
+void Engine::State::resend(Order& order) {
+  order.resend_wanted = false;
+  RiskRequest request;
+  request.origin = order.origin == Origin::kKillSwitch ? order.origin : Origin::kResend;
+  request.quantity = Quantity{order.sign() * order.quantity};
+  request.order_type = order.type;
+  request.limit_price = order.limit_price;
+  // The order itself already counts as exposure: looked at as if it were not there.
+  symbols[order.symbol].working = kNil;
+  refresh(order.symbol);
+  const Denial denial =
+      order.cancel_wanted ? Denial{RejectCode::kNeverArrived, Unit::kNone, 0, 0, 0} : gate(order.symbol, request);
+  symbols[order.symbol].working = order_index.find(order.client_id);
+  refresh(order.symbol);
+  if (denial.denied()) return give_up(order, denial.code, denial.message());
+  advance(order, OrderEvent::kResend);
+  order.submit_request = push_request(RequestKind::kSubmit, &order);
+}
+
+void Engine::State::give_up(Order& order, RejectCode code, const ShortText& text) {
+  order.code = code;
+  order.text = text;
+  advance(order, OrderEvent::kNeverArrived);
+}
+
+// Cancels pass every gate. Without the broker's id the cancel waits until the order is known to be there.
+void Engine::State::request_cancel(Order& order, CancelReason reason) {
+  order.cancel = reason;
+  order.cancel_wanted = true;
+  const bool asked = order.cancel_request != 0 || order.state == OrderState::kPendingCancel;
+  if (order.broker_id.empty() || is_terminal(order.state) || asked || order.state == OrderState::kUnknown) return;
+  order.cancel_request = push_request(RequestKind::kCancel, &order);
+  advance(order, OrderEvent::kCancelSent);
+}
+
+void Engine::State::lookup(Order& order) {
+  order.lookup_next = 0;
+  if (order.lookup_request == 0) order.lookup_request = push_request(RequestKind::kLookup, &order);
+}
+
+void Engine::State::advance(Order& order, OrderEvent event) {
+  const OrderState before = order.state;
+  const OrderState next = transition(before, event);
+  if (next == OrderState::kNone) {
+    alert(Severity::kWarning, config.symbols[order.symbol].symbol,
+          "an order event that cannot happen in its state was ignored");
+    return;
+  }
+  if (next == before) return;
+  order.state = next;
+  if (is_terminal(next)) {
+    finished(order);
+  } else {
+    record(order);
+  }
+}
+
+// The order has ended. Filled, or cancelled to be netted anew: what is still wanted is routed. Ended by the broker or
+// by time: the intents behind it are done, what is held is what is wanted.
+void Engine::State::finished(Order& order) {
+  SymbolState& state = symbols[order.symbol];
+  order.submit_request = order.cancel_request = order.lookup_request = 0;
+  order.lookup_next = 0;
+  order.resend_wanted = false;
+  if (order.state == OrderState::kFilled) order.code = RejectCode::kOk;  // a time-out that came too late
+  record(order);
+  if (state.working == kNil || &orders[state.working] != &order) return;
+  state.working = kNil;
+  refresh(order.symbol);
+  settle_trades(order.symbol);
+  const bool goes_on = order.state == OrderState::kFilled || order.cancel == CancelReason::kReroute;
+  bool waiting = false;
+  for (std::size_t k = 0; k < strategy_count; ++k) {
+    Sub& s = sub(k, order.symbol);
+    const bool contributed = order.intents[k] != kNil && order.intents[k] == s.intent;
+    if (s.phase == SubPhase::kActive && ((contributed && !goes_on) || wanted(s) == 0)) idle(s);
+    // An intent of which no order was sent yet has only waited for the flush.
+    waiting = waiting || s.phase == SubPhase::kActive;
+  }
+  if (waiting) state.dirty = true;
+  if (order.origin == Origin::kKillSwitch) {
+    if (order.state == OrderState::kFilled) {
+      state.flatten_tries = 0;
+    } else {
+      state.flatten_next = now + (config.retry_after << std::min<std::uint32_t>(state.flatten_tries++, 6));
+    }
+  }
+}
+
+OrderRecord Engine::State::order_record(const Order& order) const {
+  OrderRecord r;
+  r.client_order_id = order.client_id;
+  r.broker_order_id = order.broker_id;
+  r.symbol = config.symbols[order.symbol].symbol;
+  r.side = order.side;
+  r.order_type = order.type;
+  r.time_in_force = order.tif;
+  r.quantity = Quantity{order.quantity};
+  r.limit_price = order.limit_price;
+  r.state = order.state;
+  r.filled = Quantity{order.filled};
+  r.filled_notional = Money{order.filled_notional};
+  r.reduce_only = order.reduce_only;
+  r.code = order.code;
+  r.text = order.text;
+  for (std::size_t k = 0; k < strategy_count; ++k) {
+    if (!order.intent_ids[k].empty()) r.intents[r.intent_count++] = order.intent_ids[k];
+  }
+  r.time = now;
+  return r;
+}
+
+void Engine::State::record(const Order& order) { out->records.emplace_back(order_record(order)); }
+
+}  // namespace tradewind

@@ -1,0 +1,336 @@
+// Core: the checks of the risk gate. One function each: nothing, or a denial with limit, value and what would have
+// passed.
+#include "tradewind/engine/risk_gate.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+namespace tradewind {
+namespace {
+
+constexpr std::int64_t kMinute = 60LL * 1'000'000'000;
+constexpr Denial kPass{};
+
+Denial deny(RejectCode code) { return {code, Unit::kNone, 0, 0, 0}; }
+
+std::int64_t clamped(Int128 value) {
+  constexpr Int128 top = std::numeric_limits<std::int64_t>::max();
+  return static_cast<std::int64_t>(std::clamp<Int128>(value, -top, top));
+}
+
+Int128 share(std::int64_t ratio, Int128 amount) { return amount * ratio / kRatioScale; }
+
+// Denies when `value` is above the ratio of `base`; all three figures in money.
+Denial exposure(RejectCode code, Int128 value, std::int64_t ratio, Int128 base, Int128 others) {
+  if (ratio == kNoLimit) return kPass;
+  const Int128 limit = share(ratio, base);
+  if (value <= limit) return kPass;
+  return {code, Unit::kMoney, clamped(value), clamped(limit), clamped(std::max<Int128>(limit - others, 0))};
+}
+
+Denial loss(RejectCode code, Money from, Money equity, std::int64_t limit) {
+  if (limit == kNoLimit || from.raw <= 0 || equity.raw >= from.raw) return kPass;
+  const Int128 lost = static_cast<Int128>(from.raw) - equity.raw;
+  const auto ratio = static_cast<std::int64_t>(lost * kRatioScale / from.raw);
+  if (lost * kRatioScale < static_cast<Int128>(limit) * from.raw) return kPass;
+  return {code, Unit::kRatio, ratio, limit, limit - 1};
+}
+
+// Value of a quantity at the last price; empty on overflow.
+std::optional<Int128> value_of(std::int64_t quantity, const RiskSnapshot& s) {
+  const auto amount = notional(s.price, Quantity{quantity});
+  if (!amount) return std::nullopt;
+  return amount->raw < 0 ? -static_cast<Int128>(amount->raw) : static_cast<Int128>(amount->raw);
+}
+
+std::int64_t after(const RiskRequest& r, const RiskSnapshot& s) { return s.position.raw + r.quantity.raw; }
+std::int64_t largest(const RiskRequest& r, const RiskSnapshot& s) {
+  return std::max(std::abs(s.position.raw), std::abs(after(r, s)));
+}
+
+Denial kill_switch(const RiskRequest&, const RiskSnapshot& s) {
+  return s.kill_switch ? deny(RejectCode::kKillSwitch) : kPass;
+}
+Denial shutdown(const RiskRequest&, const RiskSnapshot& s) { return s.shutdown ? deny(RejectCode::kShutdown) : kPass; }
+Denial paused(const RiskRequest&, const RiskSnapshot& s) { return s.paused ? deny(RejectCode::kPaused) : kPass; }
+Denial link(const RiskRequest&, const RiskSnapshot& s) { return s.link_up ? kPass : deny(RejectCode::kLinkDown); }
+Denial reconciled(const RiskRequest&, const RiskSnapshot& s) {
+  return s.reconciled ? kPass : deny(RejectCode::kNotReconciled);
+}
+Denial position_mismatch(const RiskRequest&, const RiskSnapshot& s) {
+  return s.mismatch ? deny(RejectCode::kPositionMismatch) : kPass;
+}
+Denial limits_present(const RiskRequest&, const RiskSnapshot& s) {
+  return s.limits->complete() ? kPass : deny(RejectCode::kLimitAbsent);
+}
+Denial account_present(const RiskRequest&, const RiskSnapshot& s) {
+  return s.account_known && s.equity.raw > 0 ? kPass : deny(RejectCode::kAccountAbsent);
+}
+Denial tradable(const RiskRequest&, const RiskSnapshot& s) {
+  return s.symbol->tradable ? kPass : deny(RejectCode::kNotTradable);
+}
+Denial restricted(const RiskRequest&, const RiskSnapshot& s) {
+  return s.symbol->restricted ? deny(RejectCode::kRestricted) : kPass;
+}
+Denial price_present(const RiskRequest&, const RiskSnapshot& s) {
+  return s.price.raw > 0 ? kPass : deny(RejectCode::kPriceAbsent);
+}
+
+Denial price_fresh(const RiskRequest&, const RiskSnapshot& s) {
+  const std::int64_t limit = s.limits->max_price_age;
+  const std::int64_t age = s.now - s.price_time;
+  if (limit == kNoLimit || age <= limit) return kPass;
+  return {RejectCode::kPriceStale, Unit::kNanoseconds, age, limit, limit};
+}
+
+Denial in_time(const RiskRequest& r, const RiskSnapshot& s) {
+  if (s.now <= r.valid_until) return kPass;
+  return {RejectCode::kLateIntent, Unit::kNanoseconds, s.now, r.valid_until, r.valid_until};
+}
+
+Denial champion(const RiskRequest& r, const RiskSnapshot& s) {
+  return s.mode != Mode::kLive || (r.champion && r.gates_passed) ? kPass : deny(RejectCode::kModelNotChampion);
+}
+
+Denial limit_price(const RiskRequest& r, const RiskSnapshot& s) {
+  if (r.order_type != OrderType::kLimit) return kPass;
+  if (r.limit_price.raw <= 0) return deny(RejectCode::kLimitPriceAbsent);
+  const std::int64_t step = s.symbol->price_increment.raw;
+  if (r.limit_price.raw % step == 0) return kPass;
+  return {RejectCode::kLimitPriceIncrement, Unit::kMoney, r.limit_price.raw, step, r.limit_price.raw / step * step};
+}
+
+Denial price_collar(const RiskRequest& r, const RiskSnapshot& s) {
+  const std::int64_t limit = s.limits->price_collar;
+  if (r.order_type != OrderType::kLimit || limit == kNoLimit) return kPass;
+  const Int128 away = static_cast<Int128>(r.limit_price.raw) - s.price.raw;
+  const Int128 size = away < 0 ? -away : away;
+  if (size * kRatioScale <= static_cast<Int128>(limit) * s.price.raw) return kPass;
+  return {RejectCode::kPriceCollar, Unit::kRatio, clamped(size * kRatioScale / s.price.raw), limit, limit};
+}
+
+Denial quantity_fits(const RiskRequest& r, const RiskSnapshot& s) {
+  const Money worst = r.order_type == OrderType::kLimit ? std::max(r.limit_price, s.price) : s.price;
+  const bool fits = !s.overflow && notional(worst, r.quantity) && value_of(largest(r, s), s);
+  return fits ? kPass : deny(RejectCode::kOverflow);
+}
+
+Denial max_order_notional(const RiskRequest& r, const RiskSnapshot& s) {
+  const std::int64_t limit = s.limits->max_order_notional;
+  const Money price = r.order_type == OrderType::kLimit ? std::max(r.limit_price, s.price) : s.price;
+  const std::int64_t value = std::abs(notional(price, r.quantity)->raw);
+  return value <= limit ? kPass : Denial{RejectCode::kMaxOrderNotional, Unit::kMoney, value, limit, limit};
+}
+
+Denial order_rate(const RiskRequest& r, const RiskSnapshot& s) {
+  const std::int64_t limit = s.limits->max_orders_per_minute;
+  if (limit == kNoLimit || r.origin == Origin::kResend) return kPass;
+  if (limit == 0) return {RejectCode::kOrderRate, Unit::kCount, 1, 0, 0};
+  // Generic cell rate algorithm: a burst of `limit` orders, then one each minute / limit.
+  const std::int64_t ahead = s.rate_arrival - s.now;
+  if (ahead <= kMinute - kMinute / limit) return kPass;
+  return {RejectCode::kOrderRate, Unit::kCount, limit + 1, limit, limit};
+}
+
+Denial trades_per_day(const RiskRequest& r, const RiskSnapshot& s) {
+  const std::int64_t limit = s.limits->max_trades_per_day;
+  if (r.origin == Origin::kResend || s.trades_today < limit) return kPass;
+  return {RejectCode::kTradesPerDay, Unit::kCount, s.trades_today + 1, limit, limit};
+}
+
+Denial short_allowed(const RiskRequest& r, const RiskSnapshot& s) {
+  if (after(r, s) >= 0 || (s.limits->allow_short && s.symbol->shortable)) return kPass;
+  return {RejectCode::kShortNotAllowed, Unit::kQuantity, after(r, s), 0, -std::max<std::int64_t>(s.position.raw, 0)};
+}
+
+Denial buying_power(const RiskRequest& r, const RiskSnapshot& s) {
+  const std::int64_t buffer = s.limits->market_order_buffer;
+  const Int128 opens = *value_of(largest(r, s), s) - *value_of(s.position.raw, s);
+  Int128 need = opens;
+  if (r.order_type == OrderType::kMarket) {
+    if (buffer != kNoLimit) need += share(buffer, opens);
+  } else if (r.limit_price > s.price) {
+    need = opens * r.limit_price.raw / s.price.raw;
+  }
+  const Int128 power = share(s.leverage, s.equity.raw) - s.gross - s.gross_own;
+  if (need <= power) return kPass;
+  return {RejectCode::kBuyingPower, Unit::kMoney, clamped(need), clamped(power), clamped(std::max<Int128>(power, 0))};
+}
+
+Denial max_position(const RiskRequest& r, const RiskSnapshot& s) {
+  if (s.limits->max_position == kNoLimit) return kPass;
+  const auto ratio = static_cast<std::int64_t>(share(s.size_factor, s.limits->max_position));
+  return exposure(RejectCode::kMaxPosition, *value_of(largest(r, s), s), ratio, s.equity.raw, 0);
+}
+
+Denial max_positions(const RiskRequest&, const RiskSnapshot& s) {
+  const std::int64_t limit = s.limits->max_positions;
+  return s.positions + 1 <= limit ? kPass
+                                  : Denial{RejectCode::kMaxPositions, Unit::kCount, s.positions + 1, limit, limit};
+}
+
+Denial max_gross(const RiskRequest& r, const RiskSnapshot& s) {
+  if (s.limits->max_gross == kNoLimit) return kPass;
+  const auto ratio = static_cast<std::int64_t>(share(s.volatility_factor, s.limits->max_gross));
+  return exposure(RejectCode::kMaxGross, s.gross + *value_of(largest(r, s), s), ratio, s.equity.raw, s.gross);
+}
+
+Denial max_net(const RiskRequest& r, const RiskSnapshot& s) {
+  const Int128 highest = s.net_long + (after(r, s) > 0 ? *value_of(after(r, s), s) : 0);
+  const Int128 lowest = s.net_short - (after(r, s) < 0 ? *value_of(after(r, s), s) : 0);
+  const bool buys = r.quantity.raw > 0;
+  return exposure(RejectCode::kMaxNet, buys ? highest : -lowest, s.limits->max_net, s.equity.raw,
+                  buys ? s.net_long : -s.net_short);
+}
+
+Denial max_short(const RiskRequest& r, const RiskSnapshot& s) {
+  if (after(r, s) >= 0 || s.limits->max_gross == kNoLimit) return kPass;
+  return exposure(RejectCode::kMaxShort, s.shorts + *value_of(after(r, s), s), s.limits->max_short_of_gross,
+                  share(s.limits->max_gross, s.equity.raw), s.shorts);
+}
+
+Denial max_sector(const RiskRequest& r, const RiskSnapshot& s) {
+  if (s.symbol->sector.empty()) return kPass;
+  return exposure(RejectCode::kMaxSector, s.sector_gross + *value_of(largest(r, s), s), s.limits->max_sector,
+                  s.equity.raw, s.sector_gross);
+}
+
+Denial capital_budget(const RiskRequest& r, const RiskSnapshot& s) {
+  // Of a target that does not add to what the strategy holds there is nothing to refuse.
+  if (r.strategy_gross <= r.strategy_gross_now) return kPass;
+  const Int128 of_equity =
+      r.capital_share == kNoLimit ? static_cast<Int128>(kNoLimit) : share(r.capital_share, s.equity.raw);
+  const Int128 limit = std::min<Int128>(r.capital_budget.raw, of_equity);
+  if (r.strategy_gross <= limit) return kPass;
+  return {RejectCode::kCapitalBudget, Unit::kMoney, r.strategy_gross, clamped(limit), clamped(limit)};
+}
+
+Denial daily_loss(const RiskRequest&, const RiskSnapshot& s) {
+  return loss(RejectCode::kDailyLoss, s.day_high, s.equity, s.limits->daily_loss);
+}
+Denial weekly_loss(const RiskRequest&, const RiskSnapshot& s) {
+  return loss(RejectCode::kWeeklyLoss, s.week_start, s.equity, s.limits->weekly_loss);
+}
+Denial monthly_loss(const RiskRequest&, const RiskSnapshot& s) {
+  return loss(RejectCode::kMonthlyLoss, s.month_start, s.equity, s.limits->monthly_loss);
+}
+Denial drawdown(const RiskRequest&, const RiskSnapshot& s) {
+  return loss(RejectCode::kDrawdown, s.peak, s.equity, s.limits->drawdown_stop);
+}
+
+Denial consecutive_losses(const RiskRequest&, const RiskSnapshot& s) {
+  const std::int64_t limit = s.limits->max_consecutive_losses;
+  return s.loss_pause ? Denial{RejectCode::kConsecutiveLosses, Unit::kCount, s.consecutive_losses, limit, limit - 1}
+                      : kPass;
+}
+
+Denial volatility(const RiskRequest&, const RiskSnapshot& s) {
+  if (s.volatility_index == 0) return s.limits->volatility_required ? deny(RejectCode::kVolatilityAbsent) : kPass;
+  const std::int64_t limit = s.limits->volatility_halt;
+  if (s.volatility_index < limit) return kPass;
+  return {RejectCode::kVolatilityHalt, Unit::kPoints, s.volatility_index, limit, limit - 1};
+}
+
+// clang-format off
+constexpr CheckScope kAlways     {.intent = true,  .order = true,  .reduce_only = true,  .kill_switch = true};
+constexpr CheckScope kNotForKill {.intent = true,  .order = true,  .reduce_only = true,  .kill_switch = false};
+constexpr CheckScope kOfIntent   {.intent = true,  .order = false, .reduce_only = true,  .kill_switch = false};
+constexpr CheckScope kOfOrder    {.intent = false, .order = true,  .reduce_only = true,  .kill_switch = false};
+constexpr CheckScope kOpening    {.intent = false, .order = true,  .reduce_only = false, .kill_switch = false};
+
+// Closing orders of the kill switch still need a link, a reconciled account and a known symbol; what they skip would keep a
+// position open in exactly the situation that the switch is for (a dead feed has no fresh price).
+constexpr std::array kChecks = {
+    RiskCheck{"kill_switch", kill_switch, kNotForKill},
+    RiskCheck{"shutdown", shutdown, kAlways},
+    RiskCheck{"in_time", in_time, kOfIntent},
+    RiskCheck{"champion", champion, kOfIntent},
+    RiskCheck{"link", link, kAlways},
+    RiskCheck{"reconciled", reconciled, kAlways},
+    RiskCheck{"position_mismatch", position_mismatch, kNotForKill},
+    RiskCheck{"limits_present", limits_present, kNotForKill},
+    RiskCheck{"account_present", account_present, kNotForKill},
+    RiskCheck{"tradable", tradable, kNotForKill},
+    RiskCheck{"restricted", restricted, kNotForKill},
+    RiskCheck{"price_present", price_present, kNotForKill},
+    RiskCheck{"price_fresh", price_fresh, kNotForKill},
+    RiskCheck{"limit_price", limit_price, kNotForKill},
+    RiskCheck{"capital_budget", capital_budget, kOfIntent},
+    RiskCheck{"paused", paused, kOpening},
+    RiskCheck{"quantity_fits", quantity_fits, kOfOrder},
+    RiskCheck{"price_collar", price_collar, kOfOrder},
+    RiskCheck{"max_order_notional", max_order_notional, kOfOrder},
+    RiskCheck{"order_rate", order_rate, kOfOrder},
+    RiskCheck{"trades_per_day", trades_per_day, kOfOrder},
+    RiskCheck{"drawdown", drawdown, kOpening},
+    RiskCheck{"daily_loss", daily_loss, kOpening},
+    RiskCheck{"weekly_loss", weekly_loss, kOpening},
+    RiskCheck{"monthly_loss", monthly_loss, kOpening},
+    RiskCheck{"consecutive_losses", consecutive_losses, kOpening},
+    RiskCheck{"volatility", volatility, kOpening},
+    RiskCheck{"short_allowed", short_allowed, kOpening},
+    RiskCheck{"max_positions", max_positions, kOpening},
+    RiskCheck{"max_position", max_position, kOpening},
+    RiskCheck{"max_gross", max_gross, kOpening},
+    RiskCheck{"max_net", max_net, kOpening},
+    RiskCheck{"max_short", max_short, kOpening},
+    RiskCheck{"max_sector", max_sector, kOpening},
+    RiskCheck{"buying_power", buying_power, kOpening},
+};
+// clang-format on
+
+bool applies(const CheckScope& scope, Stage stage, const RiskRequest& request) {
+  if (stage == Stage::kIntent) return scope.intent;
+  if (!scope.order) return false;
+  if (request.origin == Origin::kKillSwitch && request.reduce_only) return scope.kill_switch;
+  return scope.reduce_only || !request.reduce_only;
+}
+
+}  // namespace
+
+bool RiskLimits::complete() const {
+  const std::array values = {max_order_notional,
+                             price_collar,
+                             max_price_age,
+                             max_orders_per_minute,
+                             max_trades_per_day,
+                             max_position,
+                             max_positions,
+                             max_gross,
+                             max_net,
+                             max_short_of_gross,
+                             max_sector,
+                             daily_loss,
+                             weekly_loss,
+                             monthly_loss,
+                             drawdown_reduce,
+                             drawdown_reduce_factor,
+                             drawdown_halve,
+                             drawdown_halve_factor,
+                             drawdown_stop,
+                             max_consecutive_losses,
+                             volatility_reduce,
+                             volatility_factor,
+                             volatility_halt,
+                             market_order_buffer};
+  return std::none_of(values.begin(), values.end(), [](std::int64_t value) { return value < 0; });
+}
+
+std::span<const RiskCheck> risk_checks() { return kChecks; }
+
+Denial check_risk(Stage stage, const RiskRequest& request, const RiskSnapshot& snapshot) {
+  for (const RiskCheck& check : kChecks) {
+    if (!applies(check.scope, stage, request)) continue;
+    const Denial denial = check.check(request, snapshot);
+    if (denial.denied()) return denial;
+  }
+  return kPass;
+}
+
+Time rate_after_send(Time arrival, Time now, std::int64_t per_minute) {
+  if (per_minute == kNoLimit || per_minute <= 0) return arrival;
+  return std::max(arrival, now) + kMinute / per_minute;
+}
+
+}  // namespace tradewind

@@ -1,0 +1,268 @@
+// Core: from targets to orders: net the strategies of a symbol, at most one working order, never across zero in one
+// order.
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+#include "state.hpp"
+
+namespace tradewind {
+
+std::int64_t Engine::State::wanted(const Sub& s) const {
+  return s.phase == SubPhase::kIdle ? 0 : s.target - s.book.position;
+}
+
+std::int64_t Engine::State::wanted_total(std::uint32_t symbol) const {
+  std::int64_t total = 0;
+  for (std::size_t k = 0; k < strategy_count; ++k) total += wanted(sub(k, symbol));
+  return total;
+}
+
+// At the end of a batch of intents and when time passes; in the order of the symbols, so that the order in which fills
+// became known decides nothing. While nothing may be sent, undecided intents are refused; what was accepted before
+// waits for the account to be reconciled.
+void Engine::State::flush() {
+  evaluate();
+  const bool sending = ready && !kill.latched && !shutdown;
+  for (std::uint32_t s = 0; s < symbol_count; ++s) {
+    if (!symbols[s].dirty) continue;
+    if (sending) {
+      route(s);
+    } else {
+      check_intents(s);
+    }
+  }
+}
+
+// Orders that were cancelled to be netted anew: all of them together, once the last cancel is confirmed and every
+// request is answered, again in the order of the symbols and not in that of the answers.
+void Engine::State::route_when_quiet() {
+  if (!ready || kill.latched || shutdown) return;
+  bool any = false;
+  for (const SymbolState& symbol : symbols) {
+    if (!symbol.reroute) continue;
+    if (symbol.working != kNil) return;
+    any = true;
+  }
+  if (!any || pending_requests() != 0) return;
+  for (std::uint32_t s = 0; s < symbol_count; ++s) {
+    if (symbols[s].reroute) route(s);
+  }
+}
+
+// Looks at each undecided intent on its own, so that one strategy's fault does not stop another's order.
+void Engine::State::check_intents(std::uint32_t symbol) {
+  for (std::size_t k = 0; k < strategy_count; ++k) {
+    Sub& s = sub(k, symbol);
+    if (s.phase != SubPhase::kPending) continue;
+    const Intent& intent = intents[s.intent].intent;
+    const RiskSnapshot view = snapshot(symbol);
+    RiskRequest request;
+    request.quantity = Quantity{wanted(s)};
+    request.order_type = intent.order_type;
+    request.limit_price = intent.limit_price;
+    request.valid_until = intent.valid_until;
+    request.champion = intent.champion;
+    request.gates_passed = intent.gates_passed;
+    request.capital_budget = config.strategies[k].capital_budget;
+    request.capital_share = config.strategies[k].capital_share;
+    Int128 held = 0, others = 0;
+    for (std::uint32_t i = 0; i < symbol_count; ++i) {
+      const Sub& other = sub(k, i);
+      const std::int64_t position = std::abs(other.book.position);
+      const std::int64_t most =
+          other.phase == SubPhase::kActive ? std::max(position, std::abs(other.target)) : position;
+      const Int128 price = symbols[i].price.raw;
+      held += price * position / kQuantityScale;
+      if (i != symbol) others += price * most / kQuantityScale;
+    }
+    const Int128 then = others + static_cast<Int128>(view.price.raw) * std::abs(s.target) / kQuantityScale;
+    constexpr Int128 top = std::numeric_limits<std::int64_t>::max();
+    request.strategy_gross = static_cast<std::int64_t>(std::min(then, top));
+    request.strategy_gross_now = static_cast<std::int64_t>(std::min(held, top));
+    const Denial denial = check_risk(Stage::kIntent, request, view);
+    if (denial.denied()) reject_sub(s, denial.code, denial.message());
+  }
+}
+
+// The next order towards `need`: closes what is held first and never crosses zero; whole increments, or all that is
+// held.
+std::int64_t Engine::State::next_slice(std::uint32_t symbol, std::int64_t need) const {
+  const std::int64_t position = symbols[symbol].book.position;
+  const bool closes = position != 0 && (position < 0) != (need < 0);
+  if (closes && std::abs(need) >= std::abs(position)) return -position;
+  const std::int64_t step = config.symbols[symbol].quantity_increment.raw;
+  return need / step * step;
+}
+
+// The strategy whose intent names the order: the largest wish on the order's side, then the lower uid.
+std::uint32_t Engine::State::primary_strategy(std::uint32_t symbol, std::int64_t need) const {
+  std::uint32_t best = kNil;
+  std::int64_t most = 0;
+  for (std::uint32_t k = 0; k < strategy_count; ++k) {
+    const std::int64_t w = wanted(sub(k, symbol));
+    if ((w < 0) == (need < 0) && std::abs(w) > most) {
+      best = k;
+      most = std::abs(w);
+    }
+  }
+  return best;
+}
+
+void Engine::State::route(std::uint32_t symbol) {
+  SymbolState& state = symbols[symbol];
+  state.dirty = state.reroute = state.cross_pending = false;
+  check_intents(symbol);
+  // Each turn sends, waits, or resets the wishes on one side: the second refusal leaves none.
+  for (int turn = 0; turn < 3; ++turn) {
+    const std::int64_t need = wanted_total(symbol);
+    if (state.working != kNil) {
+      state.reroute = !keep_working(symbol, need);
+      return;
+    }
+    const std::int64_t slice = need == 0 ? 0 : next_slice(symbol, need);
+    if (slice == 0) return settle_without_order(symbol);
+    if (send_slice(symbol, slice, need)) return;
+  }
+}
+
+// True when the working order is just what is needed; otherwise it is being cancelled.
+bool Engine::State::keep_working(std::uint32_t symbol, std::int64_t need) {
+  Order& order = orders[symbols[symbol].working];
+  if (order.cancel == CancelReason::kNone && order.origin != Origin::kKillSwitch && need != 0 &&
+      next_slice(symbol, need) == order.remaining()) {
+    const std::uint32_t primary = primary_strategy(symbol, need);
+    const Intent& intent = intents[sub(primary, symbol).intent].intent;
+    const bool same_price = order.type == OrderType::kMarket || intent.limit_price == order.limit_price;
+    if (intent.order_type == order.type && intent.time_in_force == order.tif && same_price) {
+      bool same_parts = true;
+      for (std::size_t k = 0; k < strategy_count; ++k) {
+        const std::int64_t left = order.shares[k] - order.allocated[k];
+        const std::int64_t w = wanted(sub(k, symbol));
+        same_parts = same_parts && (need == order.remaining() ? left == w : (left < 0) == (w < 0));
+      }
+      if (same_parts) {
+        for (std::size_t k = 0; k < strategy_count; ++k) {
+          Sub& s = sub(k, symbol);
+          if (s.phase == SubPhase::kPending) accept_sub(s, wanted(s) != 0 ? order.client_id : ClientOrderId{});
+          if (wanted(s) == 0) continue;
+          order.intents[k] = s.intent;
+          order.intent_ids[k] = intents[s.intent].intent.id;
+        }
+        return true;
+      }
+    }
+  }
+  if (order.cancel == CancelReason::kNone) request_cancel(order, CancelReason::kReroute);
+  return false;
+}
+
+// Nothing to send: what the strategies want cancels out, and is crossed at the next open, or is nothing.
+void Engine::State::settle_without_order(std::uint32_t symbol) {
+  SymbolState& state = symbols[symbol];
+  const bool balanced = wanted_total(symbol) == 0;
+  for (std::size_t k = 0; k < strategy_count; ++k) {
+    Sub& s = sub(k, symbol);
+    if (s.phase == SubPhase::kIdle) continue;
+    const bool crosses = balanced && wanted(s) != 0;
+    accept_sub(s, {});
+    if (!crosses) idle(s);
+    if (crosses && !state.cross_pending) {
+      state.cross_pending = true;
+      state.cross_after = state.price_time;
+    }
+  }
+}
+
+// False when the gate refused: the wishes on the order's side are then reset, those of the other side stay.
+bool Engine::State::send_slice(std::uint32_t symbol, std::int64_t slice, std::int64_t need) {
+  const std::uint32_t primary = primary_strategy(symbol, need);
+  IntentEntry& entry = intents[sub(primary, symbol).intent];
+  RiskRequest request;
+  request.quantity = Quantity{slice};
+  request.order_type = entry.intent.order_type;
+  request.limit_price = entry.intent.limit_price;
+  Denial denial = gate(symbol, request);
+  ClientOrderId id;
+  std::uint32_t slot = kNil;
+  if (!denial.denied()) {
+    Sha256 hash;
+    hash.update_text(entry.intent.id.view());
+    hash.update_u32(entry.slices);
+    id = client_order_id(hash);
+    slot = order_index.find(id) == kNil ? new_order(symbol, id) : kNil;
+    if (slot == kNil) denial.code = RejectCode::kCapacity;
+  }
+  if (denial.denied()) {
+    for (std::size_t k = 0; k < strategy_count; ++k) {
+      Sub& s = sub(k, symbol);
+      if (wanted(s) != 0 && (wanted(s) < 0) == (need < 0)) reject_sub(s, denial.code, denial.message());
+    }
+    return false;
+  }
+  ++entry.slices;
+  Order& order = orders[slot];
+  order.side = slice < 0 ? Side::kSell : Side::kBuy;
+  order.type = entry.intent.order_type;
+  order.tif = entry.intent.time_in_force;
+  order.quantity = std::abs(slice);
+  if (order.type == OrderType::kLimit) order.limit_price = entry.intent.limit_price;
+  order.reduce_only = reduces(symbol, slice);
+  std::array<std::int64_t, kMaxStrategies> wishes{};
+  for (std::size_t k = 0; k < strategy_count; ++k) {
+    const Sub& s = sub(k, symbol);
+    wishes[k] = wanted(s);
+    if (wishes[k] == 0) continue;
+    order.intents[k] = s.intent;
+    order.intent_ids[k] = intents[s.intent].intent.id;
+  }
+  allocate(std::span(wishes).first(strategy_count), slice, config.symbols[symbol].quantity_increment.raw, order.shares);
+  for (std::size_t k = 0; k < strategy_count; ++k) {
+    Sub& s = sub(k, symbol);
+    if (s.phase == SubPhase::kPending) accept_sub(s, wishes[k] != 0 ? id : ClientOrderId{});
+    if (wishes[k] == 0 && s.phase != SubPhase::kIdle) idle(s);
+  }
+  submit(order);
+  return true;
+}
+
+// Opposite wishes that add up to nothing trade with each other at `price`; the account does not move.
+void Engine::State::cross(std::uint32_t symbol, Money price) {
+  SymbolState& state = symbols[symbol];
+  state.cross_pending = false;
+  std::array<std::int64_t, kMaxStrategies> parts{}, amounts{};
+  std::int64_t total = 0;
+  for (std::size_t k = 0; k < strategy_count; ++k) {
+    const Sub& s = sub(k, symbol);
+    parts[k] = kill.latched && kill.flatten ? -s.book.position : wanted(s);
+    total += parts[k];
+  }
+  if (total != 0) {  // a late fill came between: net again
+    state.dirty = true;
+    return;
+  }
+  if (!price_parts(std::span(parts).first(strategy_count), price, 0, amounts)) return;
+  FillRecord fill;
+  fill.symbol = config.symbols[symbol].symbol;
+  fill.price = price;
+  fill.time = now;
+  for (std::size_t k = 0; k < strategy_count; ++k) {
+    Sub& s = sub(k, symbol);
+    if (parts[k] == 0) continue;
+    const auto next = traded(s.book, parts[k], amounts[k]);
+    if (!next) return trip("a book overflowed while crossing", "engine", false);
+    s.book = *next;
+    Sha256 hash;
+    hash.update_text(s.intent != kNil ? intents[s.intent].intent.id.view() : config.strategies[k].uid.view());
+    hash.update_text(fill.symbol.view());
+    hash.update_i64(state.price_time);
+    fill.execution_id = execution_id(hash);
+    emit_fill(fill, k, parts[k], true);
+    if (s.phase != SubPhase::kIdle) idle(s);
+  }
+  settle_trades(symbol);
+  set_baseline(symbol);
+  record_positions(symbol);
+}
+
+}  // namespace tradewind

@@ -1,0 +1,299 @@
+// Core: the engine's state and its transitions, declared in one place; each group is defined in a file of its name.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <string_view>
+#include <vector>
+
+#include "tradewind/engine/book.hpp"
+#include "tradewind/engine/engine.hpp"
+#include "tradewind/engine/flat_index.hpp"
+#include "tradewind/engine/lifecycle.hpp"
+#include "tradewind/engine/risk_gate.hpp"
+#include "tradewind/engine/sha256.hpp"
+
+namespace tradewind {
+
+// A larger target is refused, so that no sum over strategies can overflow: 200 million shares.
+inline constexpr std::int64_t kMaxTarget = 200'000'000 * kQuantityScale;
+
+// Where the latest intent of a (strategy, symbol) stands.
+enum class SubPhase : std::uint8_t {
+  kIdle = 0,  // no wish: the target is the position
+  kPending,   // no verdict yet
+  kActive,    // accepted; the engine trades towards the target
+};
+
+struct Sub {
+  Book book;
+  Book baseline;  // before the symbol's current order: book = baseline + that order's share, whatever way the news came
+  std::int64_t target = 0;
+  SubPhase phase = SubPhase::kIdle;
+  std::uint32_t intent = kNil;
+  Time last_decision = std::numeric_limits<Time>::min();
+  std::int64_t trade_start = 0;  // realised when the open trade began
+};
+
+struct SymbolState {
+  Book book;
+  Book baseline;
+  Money price;
+  Time price_time = 0;
+  std::uint32_t working = kNil;     // at most one order that is not terminal
+  std::uint32_t book_order = kNil;  // the order that `baseline` is before
+  std::size_t sector = 0;
+  bool dirty = false;    // to be routed with the next flush or when time passes
+  bool reroute = false;  // its order is being cancelled to be netted anew: routed when all such cancels are confirmed
+  bool cross_pending = false;  // strategies want opposite amounts: cross at the next open
+  Time cross_after = 0;
+  std::int64_t departed = 0;  // realised by strategies that are configured no more
+  std::int64_t broker_position = 0;
+  bool mismatch = false;
+  std::uint32_t flatten_tries = 0;
+  Time flatten_next = 0;
+  std::uint32_t kill_slice = 0;
+  // Its part in the account's totals, so that each can be taken out again.
+  Int128 value = 0;  // position at the last price, signed
+  Int128 gross = 0;  // worst case with what works at the broker
+  Int128 net_long = 0, net_short = 0, shorts = 0;
+  bool held = false;
+  bool overflow = false;
+};
+
+struct IntentEntry {
+  Intent intent;
+  std::uint32_t slices = 0;
+  std::uint32_t sub = kNil;  // index of (strategy, symbol)
+  bool used = false;
+};
+
+enum class CancelReason : std::uint8_t { kNone = 0, kReroute, kTimeout, kKill };
+
+struct Order {
+  ClientOrderId client_id;
+  BrokerOrderId broker_id;
+  std::uint32_t symbol = 0;
+  Side side = Side::kNone;
+  OrderType type = OrderType::kNone;
+  TimeInForce tif = TimeInForce::kNone;
+  std::int64_t quantity = 0;  // positive
+  Money limit_price;
+  OrderState state = OrderState::kNone;
+  Origin origin = Origin::kIntent;
+  bool reduce_only = false;
+  std::int64_t filled = 0;
+  std::int64_t filled_notional = 0;
+  std::array<std::int64_t, kMaxStrategies> shares{};     // signed wish of each strategy; sum = signed quantity
+  std::array<std::int64_t, kMaxStrategies> allocated{};  // of `filled`
+  std::array<std::int64_t, kMaxStrategies> amounts{};    // of `filled_notional`
+  std::array<std::uint32_t, kMaxStrategies> intents{};   // entry of each strategy, kNil = none
+  std::array<IntentId, kMaxStrategies> intent_ids{};
+  CancelReason cancel = CancelReason::kNone;
+  bool cancel_wanted = false;  // as soon as the broker's id is known
+  bool resend_wanted = false;  // as soon as the account is reconciled
+  bool orphan = false;         // given up, then seen alive at the broker
+  bool seen = false;           // in the current snapshot
+  std::uint64_t submit_request = 0, cancel_request = 0, lookup_request = 0;
+  std::uint32_t lookup_failures = 0;
+  Time lookup_next = 0;    // != 0: look up again at this time
+  Time recancel_next = 0;  // ask again for a cancel not before
+  Time created = 0;
+  std::uint64_t number = 0;
+  RejectCode code = RejectCode::kOk;
+  ShortText text;
+
+  [[nodiscard]] std::int64_t sign() const { return side == Side::kSell ? -1 : 1; }
+  [[nodiscard]] std::int64_t remaining() const { return sign() * (quantity > filled ? quantity - filled : 0); }
+};
+
+enum class ReconcilePhase : std::uint8_t { kIdle = 0, kSnapshot, kLookups };
+
+struct Reconcile {
+  ReconcilePhase phase = ReconcilePhase::kIdle;
+  std::uint64_t request = 0;
+  Time retry_next = 0;         // != 0: ask again at this time
+  std::uint32_t rounds = 0;    // asked since it began
+  std::uint32_t failures = 0;  // in a row
+  bool books_moved = false;
+  bool account_seen = false;
+  Money cash, equity, buying_power;
+};
+
+struct Kill {
+  bool latched = false;
+  bool flatten = false;
+  bool verifying = false;
+  Time verify_next = 0;
+  KillPhase phase = KillPhase::kReleased;
+  std::uint32_t number = 0;  // of latches so far
+  ShortText reason;
+  ShortText issued_by;
+};
+
+struct Totals {
+  Int128 value = 0, gross = 0, net_long = 0, net_short = 0, shorts = 0;
+  std::int64_t held = 0;
+  std::int64_t overflows = 0;
+};
+
+struct Calendar {
+  bool begun = false;
+  std::int64_t day = 0, week = 0, month = 0;
+  Money day_start, day_high, week_start, month_start, peak;
+  std::int64_t trades_today = 0;
+  std::int64_t losses = 0;  // in a row, this session
+  bool loss_pause = false;
+};
+
+struct Engine::State {
+  explicit State(EngineConfig c);
+
+  EngineConfig config;
+  std::size_t symbol_count, strategy_count;
+  FlatIndex<Symbol> symbol_index;
+  FlatIndex<StrategyId> strategy_index;
+  std::vector<SymbolState> symbols;
+  std::vector<Sub> subs;  // symbol * strategy_count + strategy
+  std::vector<Int128> sector_gross;
+  std::vector<IntentEntry> intents;
+  FlatIndex<IntentId> intent_index;
+  std::uint32_t intent_hand = 0;
+  std::vector<Order> orders;
+  FlatIndex<ClientOrderId> order_index;
+  std::uint32_t order_hand = 0;
+
+  Time now = 0;
+  std::uint64_t next_request = 1;
+  std::array<std::int64_t, 4> next_offset{};
+  std::uint64_t stream_id = 0;
+  bool link_up = false, ready = false, paused = false, shutdown = false, account_known = false;
+  Money cash;
+  std::int64_t leverage = 0;
+  Totals totals;
+  Calendar calendar;
+  Time rate_arrival = 0;
+  std::int64_t ladder = kRatioScale;  // size factor of the drawdown ladder
+  std::int64_t ladder_cut = 0;        // what the last step down took off
+  std::int64_t volatility_index = 0;
+  Time bar_time = 0;
+  Kill kill;
+  Reconcile reconcile;
+  EngineCounts counts;
+  Sha256 decisions;
+  Outputs* out = nullptr;  // of the step in progress
+  RiskRecord last_risk;
+  AccountRecord last_account;
+
+  Sub& sub(std::size_t strategy, std::size_t symbol) { return subs[symbol * strategy_count + strategy]; }
+  [[nodiscard]] const Sub& sub(std::size_t strategy, std::size_t symbol) const {
+    return subs[symbol * strategy_count + strategy];
+  }
+
+  // engine.cpp
+  void step(const Input& input);
+  void on_control(const Control& control);
+  void run_timers();
+  void alert(Severity severity, const Symbol& symbol, std::string_view text);
+
+  // intents.cpp
+  void on_intent(const Intent& intent);
+  std::uint32_t remember_intent(const Intent& intent);
+  [[nodiscard]] RejectCode intent_fault(const Intent& intent) const;
+  void verdict(const Intent& intent, bool accepted, RejectCode code, const ShortText& message,
+               const ClientOrderId& order, std::uint32_t slice);
+  void reject_sub(Sub& s, RejectCode code, const ShortText& message);
+  void accept_sub(Sub& s, const ClientOrderId& order);
+  void idle(Sub& s);
+
+  // router.cpp
+  void flush();
+  void route(std::uint32_t symbol);
+  void route_when_quiet();
+  [[nodiscard]] std::size_t pending_requests() const;
+  void check_intents(std::uint32_t symbol);
+  [[nodiscard]] std::int64_t wanted(const Sub& s) const;
+  [[nodiscard]] std::int64_t wanted_total(std::uint32_t symbol) const;
+  [[nodiscard]] std::int64_t next_slice(std::uint32_t symbol, std::int64_t need) const;
+  void settle_without_order(std::uint32_t symbol);
+  [[nodiscard]] bool keep_working(std::uint32_t symbol, std::int64_t need);
+  bool send_slice(std::uint32_t symbol, std::int64_t slice, std::int64_t need);
+  [[nodiscard]] std::uint32_t primary_strategy(std::uint32_t symbol, std::int64_t need) const;
+  void cross(std::uint32_t symbol, Money price);
+
+  // gate.cpp
+  [[nodiscard]] RiskSnapshot snapshot(std::uint32_t symbol) const;
+  [[nodiscard]] Denial gate(std::uint32_t symbol, RiskRequest request) const;
+  [[nodiscard]] bool reduces(std::uint32_t symbol, std::int64_t quantity) const;
+
+  // orders.cpp
+  std::uint32_t new_order(std::uint32_t symbol, const ClientOrderId& id);
+  void submit(Order& order);
+  void resend(Order& order);
+  void request_cancel(Order& order, CancelReason reason);
+  void lookup(Order& order);
+  void advance(Order& order, OrderEvent event);
+  void finished(Order& order);
+  void give_up(Order& order, RejectCode code, const ShortText& text);
+  void record(const Order& order);
+  [[nodiscard]] OrderRecord order_record(const Order& order) const;
+  Order* find_order(const BrokerEvent& event);
+  void on_broker(const BrokerEvent& event);
+  void on_answer(Order& order, const BrokerEvent& event);
+  void apply_view(Order& order, const BrokerEvent& event);
+  [[nodiscard]] std::uint64_t push_request(RequestKind kind, const Order* order);
+
+  // fills.cpp
+  void book_fill(Order& order, std::int64_t filled, Money average, const BrokerEvent& event);
+  bool rebook(Order& order);
+  bool book_late(const Order& order, std::span<const std::int64_t> parts, std::span<const std::int64_t> amounts);
+  void record_fills(const Order& order, std::span<const std::int64_t> parts, Money price, const BrokerEvent& event);
+  void emit_fill(const FillRecord& proto, std::size_t strategy, std::int64_t signed_quantity, bool internal);
+  void record_positions(std::uint32_t symbol);
+  void settle_trades(std::uint32_t symbol);
+  void set_baseline(std::uint32_t symbol);
+
+  // market.cpp
+  void on_bar(const BarUpdate& bar);
+  void refresh(std::uint32_t symbol);
+  void roll_calendar();
+  void evaluate();
+  void climb_ladder();
+  [[nodiscard]] Money equity() const;
+  [[nodiscard]] std::int64_t drawdown_ratio() const;
+  [[nodiscard]] std::int64_t volatility_factor() const;
+  [[nodiscard]] RiskRecord risk_record() const;
+  [[nodiscard]] AccountRecord account_record() const;
+  void publish_risk();
+
+  // reconcile.cpp
+  void on_link_up();
+  void on_link_down();
+  void ask_snapshot();
+  void on_snapshot_order(const BrokerEvent& event);
+  void on_snapshot_end();
+  [[nodiscard]] bool of_snapshot(const BrokerEvent& event) const;
+  void finish_reconcile();
+  bool positions_agree();
+  void adopt_account();
+
+  // kill_switch.cpp
+  void trip(std::string_view reason, std::string_view issued_by, bool flatten);
+  void release(const Control& control);
+  void advance_kill();
+  bool flatten_symbol(std::uint32_t symbol);
+  void set_kill_phase(KillPhase phase);
+  void verified();
+
+  // digest.cpp
+  [[nodiscard]] static ClientOrderId client_order_id(const Sha256& hash);  // "tw-" and 128 bits
+  [[nodiscard]] static ExecutionId execution_id(const Sha256& hash);
+  void hash_verdict(const Intent& intent, bool accepted, RejectCode code);
+  void hash_submit(const Order& order);
+
+  // reconfigure.cpp
+  void carry_over(const State& old);
+};
+
+}  // namespace tradewind

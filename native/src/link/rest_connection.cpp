@@ -1,0 +1,207 @@
+// Shell: see rest_connection.hpp.
+#include "tradewind/link/rest_connection.hpp"
+
+#include <sys/socket.h>
+#include <time.h>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+namespace tradewind {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+
+std::int64_t monotonic_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
+
+namespace {
+
+constexpr std::size_t kMaxBody = 32U << 20;  // 500 orders are about 600 kB
+
+struct ParsedAnswer {
+  RestConnection::Answer answer;
+  bool keep_alive = false;
+  std::size_t used = 0;
+};
+
+// Empty: not whole yet. `over`: the peer has closed, which ends a body without a length. Sets `failed` for what is not
+// HTTP.
+[[nodiscard]] std::optional<ParsedAnswer> parse_answer(const std::string& bytes, bool over, bool& failed) {
+  http::response_parser<http::string_body> parser;
+  parser.eager(true);
+  parser.body_limit(kMaxBody);
+  error_code error;
+  std::size_t used = 0;
+  while (!parser.is_done() && used < bytes.size()) {
+    used += parser.put(asio::buffer(bytes.data() + used, bytes.size() - used), error);
+    if (error == http::error::need_more) break;
+    if (error) {
+      failed = true;
+      return std::nullopt;
+    }
+  }
+  if (over && !parser.is_done() && parser.got_some()) {
+    parser.put_eof(error);
+    failed = static_cast<bool>(error);
+  }
+  if (!parser.is_done() || failed) return std::nullopt;
+  ParsedAnswer parsed;
+  parsed.keep_alive = parser.keep_alive() && !over;
+  parsed.used = used;
+  parsed.answer.status = static_cast<int>(parser.get().result_int());
+  parsed.answer.body = std::move(parser.get().body());
+  return parsed;
+}
+
+}  // namespace
+
+RestConnection::RestConnection(asio::any_io_executor executor, const Endpoint& endpoint, const TlsContext* tls)
+    : endpoint_(endpoint), tls_context_(tls), resolver_(executor), socket_(executor) {}
+
+asio::awaitable<void> RestConnection::open(std::chrono::milliseconds timeout) {
+  open_by_ = monotonic_ns() + std::chrono::nanoseconds(timeout).count();
+  plain_.clear();
+  try {
+    const auto addresses = co_await resolver_.async_resolve(endpoint_.host, endpoint_.port, asio::use_awaitable);
+    co_await asio::async_connect(socket_, addresses, asio::use_awaitable);
+    socket_.set_option(asio::ip::tcp::no_delay(true));
+    socket_.non_blocking(true);
+    {
+      const std::scoped_lock lock(mutex_);
+      socket_handle_ = socket_.native_handle();
+      tls_ = tls_context_ != nullptr ? std::make_unique<TlsSession>(*tls_context_, endpoint_.host) : nullptr;
+    }
+    if (tls_) co_await shake_hands();
+  } catch (...) {
+    open_by_ = 0;
+    close();
+    throw;
+  }
+  open_by_ = 0;
+  const std::scoped_lock lock(mutex_);
+  state_.store(State::kIdle, std::memory_order_release);
+}
+
+asio::awaitable<void> RestConnection::shake_hands() {
+  // Nobody else touches the session before the state is kIdle.
+  for (;;) {
+    const bool done = tls_->handshake();
+    if (!send_all(tls_->to_send())) throw LinkError("the connection ended during the TLS handshake");
+    if (done) break;
+    const std::size_t count = co_await socket_.async_read_some(asio::buffer(received_), asio::use_awaitable);
+    tls_->received(received_.data(), count);
+  }
+}
+
+bool RestConnection::send_all(std::string_view bytes) {
+  while (!bytes.empty()) {
+    // A request is far smaller than a socket buffer: one that does not fit at once means a peer that stopped reading.
+    const ssize_t sent = ::send(socket_handle_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent <= 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(sent));
+  }
+  return true;
+}
+
+bool RestConnection::try_write(const Call& call, std::string_view bytes, std::int64_t deadline_ns) {
+  if (!idle()) return false;
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock() || state_.load(std::memory_order_relaxed) != State::kIdle) return false;
+  call_ = call;
+  timed_out_ = false;
+  deadline_ = deadline_ns;
+  state_.store(State::kBusy, std::memory_order_release);
+  const bool sent = tls_ ? tls_->write(bytes) && send_all(tls_->to_send()) : send_all(bytes);
+  // Part of it may have left: the reader ends, and the request counts as sent without an answer.
+  if (!sent) ::shutdown(socket_handle_, SHUT_RDWR);
+  return true;
+}
+
+asio::awaitable<bool> RestConnection::receive() {
+  error_code error;
+  const std::size_t count =
+      co_await socket_.async_read_some(asio::buffer(received_), asio::redirect_error(asio::use_awaitable, error));
+  if (error) co_return false;
+  const std::scoped_lock lock(mutex_);
+  if (!tls_) {
+    plain_.append(received_.data(), count);
+    co_return true;
+  }
+  tls_->received(received_.data(), count);
+  const bool open = tls_->read(plain_);
+  co_return send_all(tls_->to_send()) && open;
+}
+
+asio::awaitable<void> RestConnection::read_answers(const OnAnswer& on_answer) {
+  for (bool open = true; open;) {
+    open = co_await receive();
+    bool failed = false;
+    auto parsed = plain_.empty() ? std::nullopt : parse_answer(plain_, !open, failed);
+    if (failed) break;
+    if (!parsed) continue;
+    {
+      const std::scoped_lock lock(mutex_);
+      if (!call_) break;  // an answer that nobody asked for
+    }
+    // Bytes after the answer belong to no request: this connection cannot be trusted any more.
+    const bool keep_alive = parsed->keep_alive && parsed->used == plain_.size();
+    plain_.clear();
+    if (!keep_alive) open = false;
+    answered(on_answer, parsed->answer, keep_alive);
+  }
+  close();
+}
+
+void RestConnection::answered(const OnAnswer& on_answer, const Answer& answer, bool keep_alive) {
+  Call call;
+  {
+    const std::scoped_lock lock(mutex_);
+    call = *call_;
+    call_.reset();
+    state_.store(keep_alive ? State::kIdle : State::kClosed, std::memory_order_release);
+  }
+  on_answer(call, answer);
+}
+
+void RestConnection::close() {
+  const std::scoped_lock lock(mutex_);
+  state_.store(State::kClosed, std::memory_order_release);
+  socket_handle_ = -1;
+  error_code ignored;
+  socket_.close(ignored);
+}
+
+std::optional<RestConnection::Lost> RestConnection::take_lost() {
+  const std::scoped_lock lock(mutex_);
+  if (!call_) return std::nullopt;
+  Lost lost{*call_, timed_out_};
+  call_.reset();
+  return lost;
+}
+
+void RestConnection::check_deadline(std::int64_t now_ns) {
+  if (open_by_ != 0 && now_ns > open_by_) {
+    resolver_.cancel();
+    close();
+    return;
+  }
+  {
+    const std::scoped_lock lock(mutex_);
+    if (state_.load(std::memory_order_relaxed) != State::kBusy || now_ns <= deadline_) return;
+    timed_out_ = true;
+  }
+  close();
+}
+
+}  // namespace tradewind

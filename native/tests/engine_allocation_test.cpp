@@ -1,0 +1,99 @@
+// The step path allocates nothing after construction: counted with an operator new of our own.
+#include <cstdlib>
+#include <new>
+
+#include "engine_fixture.hpp"
+
+namespace {
+thread_local bool counting = false;
+thread_local std::size_t allocations = 0;
+
+void* counted(std::size_t size) {
+  if (counting) ++allocations;
+  void* p = std::malloc(size == 0 ? 1 : size);
+  if (p == nullptr) throw std::bad_alloc();
+  return p;
+}
+}  // namespace
+
+void* operator new(std::size_t size) { return counted(size); }
+void* operator new[](std::size_t size) { return counted(size); }
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
+
+namespace tradewind::testing {
+namespace {
+
+TEST(Allocation, StepsAllocateNothing) {
+  EngineConfig config = config_of({"AAA", "IBM"}, {"a", "b"});
+  config.max_orders = 32;
+  config.max_intents = 64;
+  Desk d(config);
+  std::size_t steps = 0;
+  const auto step = [&](const auto& body) {
+    Input input;
+    input.now = d.now;
+    input.body = body;
+    counting = true;
+    d.engine.step(input, d.outputs);
+    counting = false;
+    ++steps;
+    return d.outputs.requests;
+  };
+  const auto pump = [&](const auto& body) {
+    std::deque<BrokerEvent> queue;
+    const auto ask = [&](const std::vector<BrokerRequest>& requests) {
+      for (const auto& r : requests) {
+        for (const auto& e : d.answer(r)) queue.push_back(e);
+      }
+    };
+    ask(step(body));
+    while (!queue.empty()) {
+      const BrokerEvent e = queue.front();
+      queue.pop_front();
+      ask(step(e));
+    }
+  };
+  {
+    counting = true;
+    auto* probe = new int(1);
+    counting = false;
+    delete probe;
+  }
+  ASSERT_EQ(allocations, 1u);  // the counter counts
+  allocations = 0;
+
+  BrokerEvent up;
+  up.kind = BrokerEventKind::kLinkUp;
+  Control flush, halt, resume;
+  flush.kind = ControlKind::kFlush;
+  halt.kind = ControlKind::kHalt;
+  halt.flatten = true;
+  resume.kind = ControlKind::kResume;
+  resume.issued_by = ShortText("ada");
+  pump(up);
+  for (int round = 0; round < 300; ++round) {  // pools wrap around many times
+    d.now += 100 * kSecond;
+    for (const char* s : {"AAA", "IBM"}) {
+      const BarUpdate b = Desk::bar_of(s, d.now, 100 + round % 7, 100);
+      std::vector<BrokerEvent> stream;
+      d.broker.trade(b, stream);
+      for (const auto& e : stream) pump(e);
+      pump(b);
+      pump(d.intent_of("a", s, round % 5 * 10 - 20));
+      pump(d.intent_of("b", s, round % 3 * 10 - 10));
+    }
+    pump(flush);
+    if (round % 50 == 49) pump(up);
+    if (round % 100 == 60) pump(halt);
+    if (round % 100 == 70) pump(resume);
+  }
+  EXPECT_GT(d.engine.counts().orders, 200u);
+  EXPECT_GT(steps, 2000u);
+  EXPECT_EQ(allocations, 0u);
+}
+
+}  // namespace
+}  // namespace tradewind::testing

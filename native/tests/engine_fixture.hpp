@@ -1,0 +1,362 @@
+// A small engine, a small deterministic broker, and a way to connect them, for the engine's tests.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tradewind/engine/engine.hpp"
+
+namespace tradewind::testing {
+
+inline constexpr std::int64_t kShare = kQuantityScale;
+inline constexpr Time kSecond = 1'000'000'000;
+inline constexpr Time kStart = 1'700'000'000 * kSecond;  // a Tuesday
+
+inline Money dollars(double amount) {
+  return Money{static_cast<std::int64_t>(amount * 1e8 + (amount < 0 ? -0.5 : 0.5))};
+}
+inline Quantity shares(std::int64_t count) { return Quantity{count * kShare}; }
+
+inline RiskLimits wide_limits() {
+  RiskLimits l;
+  l.max_order_notional = l.price_collar = l.max_price_age = l.max_orders_per_minute = l.max_trades_per_day = kNoLimit;
+  l.max_position = l.max_positions = l.max_gross = l.max_net = l.max_short_of_gross = l.max_sector = kNoLimit;
+  l.daily_loss = l.weekly_loss = l.monthly_loss = l.max_consecutive_losses = kNoLimit;
+  l.drawdown_reduce = l.drawdown_halve = l.drawdown_stop = kNoLimit;
+  l.drawdown_reduce_factor = 750'000;
+  l.drawdown_halve_factor = 500'000;
+  l.volatility_reduce = l.volatility_halt = kNoLimit;
+  l.volatility_factor = 500'000;
+  l.market_order_buffer = 0;
+  l.allow_short = true;
+  return l;
+}
+
+inline EngineConfig config_of(const std::vector<std::string>& symbols, const std::vector<std::string>& strategies) {
+  EngineConfig c;
+  c.account = "test";
+  for (const auto& name : symbols) {
+    SymbolConfig s;
+    s.symbol = Symbol(name);
+    c.symbols.push_back(s);
+  }
+  for (const auto& name : strategies) {
+    StrategyConfig s;
+    s.uid = StrategyId(name);
+    s.capital_share = kNoLimit;
+    c.strategies.push_back(s);
+  }
+  c.limits = wide_limits();
+  c.max_intents = 4096;
+  c.max_orders = 256;
+  return c;
+}
+
+// The broker as the engine sees it: orders by client id, market orders fill at the next open, limit orders when
+// crossed.
+class FakeBroker {
+ public:
+  struct Order {
+    BrokerOrder view;
+    OrderType type = OrderType::kMarket;
+    std::int64_t notional = 0;
+  };
+
+  Money cash = dollars(1'000'000);
+  std::int64_t leverage = 4;
+  std::map<std::string, std::int64_t> positions;
+  std::map<std::string, Money> prices;
+  std::map<std::string, Order> orders;
+  std::vector<std::string> faults;  // what a real broker would refuse and an engine must never ask for
+  std::map<std::string, int> submits;
+  int duplicates_refused = 0;
+  std::uint64_t executions = 0;
+
+  static bool open(const BrokerOrder& o) {
+    return o.state == OrderState::kAccepted || o.state == OrderState::kPartiallyFilled ||
+           o.state == OrderState::kPendingCancel;
+  }
+
+  BrokerEvent answer(BrokerEventKind kind, const BrokerRequest& request) const {
+    BrokerEvent e;
+    e.kind = kind;
+    e.request_id = request.request_id;
+    e.order.client_order_id = request.client_order_id;
+    return e;
+  }
+
+  // The REST answer; stream messages are appended to `stream`.
+  BrokerEvent submit(const BrokerRequest& r, std::vector<BrokerEvent>& stream) {
+    const std::string id = r.client_order_id.str();
+    ++submits[id];
+    if (orders.contains(id)) {
+      ++duplicates_refused;
+      return answer(BrokerEventKind::kDuplicate, r);
+    }
+    for (const auto& [other_id, other] : orders) {
+      if (open(other.view) && other.view.symbol == r.symbol) {
+        faults.push_back(other.view.side != r.side ? "wash trade in " + r.symbol.str()
+                                                   : "two orders in " + r.symbol.str());
+      }
+    }
+    const std::int64_t position = positions[r.symbol.str()];
+    const std::int64_t signed_quantity = r.side == Side::kSell ? -r.quantity.raw : r.quantity.raw;
+    if (position != 0 && (position < 0) != (signed_quantity < 0) && std::abs(signed_quantity) > std::abs(position)) {
+      faults.push_back("order across zero in " + r.symbol.str());
+    }
+    if (r.quantity.raw <= 0) faults.push_back("empty order");
+    Order o;
+    o.type = r.order_type;
+    o.view.client_order_id = r.client_order_id;
+    o.view.broker_order_id = BrokerOrderId("b" + std::to_string(orders.size() + 1));
+    o.view.symbol = r.symbol;
+    o.view.side = r.side;
+    o.view.state = OrderState::kAccepted;
+    o.view.quantity = r.quantity;
+    o.view.limit_price = r.limit_price;
+    orders[id] = o;
+    stream.push_back(update(orders[id]));
+    BrokerEvent e = answer(BrokerEventKind::kSubmitAccepted, r);
+    e.order = o.view;
+    return e;
+  }
+
+  BrokerEvent cancel(const BrokerRequest& r, std::vector<BrokerEvent>& stream) {
+    for (auto& [id, o] : orders) {
+      if (!(o.view.broker_order_id == r.broker_order_id)) continue;
+      if (!open(o.view)) return answer(BrokerEventKind::kCancelRejected, r);
+      o.view.state = OrderState::kCanceled;
+      stream.push_back(update(o));
+      return answer(BrokerEventKind::kCancelAccepted, r);
+    }
+    return answer(BrokerEventKind::kCancelRejected, r);
+  }
+
+  BrokerEvent lookup(const BrokerRequest& r) const {
+    const auto found = orders.find(r.client_order_id.str());
+    if (found == orders.end()) return answer(BrokerEventKind::kLookupMissing, r);
+    BrokerEvent e = answer(BrokerEventKind::kLookupFound, r);
+    e.order = found->second.view;
+    return e;
+  }
+
+  std::vector<BrokerEvent> snapshot(const BrokerRequest& r) const {
+    std::vector<BrokerEvent> events;
+    BrokerEvent account = answer(BrokerEventKind::kAccount, r);
+    std::int64_t value = 0, gross = 0;
+    for (const auto& [symbol, position] : positions) {
+      if (position == 0) continue;
+      const std::int64_t worth = notional(prices.at(symbol), Quantity{position})->raw;
+      value += worth;
+      gross += std::abs(worth);
+      BrokerEvent e = answer(BrokerEventKind::kPosition, r);
+      e.order.symbol = Symbol(symbol);
+      e.position = Quantity{position};
+      events.push_back(e);
+    }
+    account.cash = cash;
+    account.equity = Money{cash.raw + value};
+    account.buying_power = Money{account.equity.raw * leverage - gross};
+    events.push_back(account);
+    for (const auto& [id, o] : orders) {
+      BrokerEvent e = answer(BrokerEventKind::kSnapshotOrder, r);
+      e.order = o.view;
+      events.push_back(e);
+    }
+    events.push_back(answer(BrokerEventKind::kSnapshotEnd, r));
+    return events;
+  }
+
+  static BrokerEvent update(const Order& o) {
+    BrokerEvent e;
+    e.kind = BrokerEventKind::kTradeUpdate;
+    e.order = o.view;
+    return e;
+  }
+
+  // Trades what rests in the symbol against a bar; `most` shares per order.
+  void trade(const BarUpdate& bar, std::vector<BrokerEvent>& stream,
+             std::int64_t most = std::numeric_limits<std::int64_t>::max()) {
+    prices[bar.symbol.str()] = bar.close;
+    for (auto& [id, o] : orders) {
+      if (!open(o.view) || !(o.view.symbol == bar.symbol)) continue;
+      const bool buys = o.view.side == Side::kBuy;
+      Money price = bar.open;
+      if (o.type == OrderType::kLimit) {
+        if (buys ? bar.low > o.view.limit_price : bar.high < o.view.limit_price) continue;
+        price = buys ? std::min(bar.open, o.view.limit_price) : std::max(bar.open, o.view.limit_price);
+      }
+      fill(o, std::min(most, o.view.quantity.raw - o.view.filled.raw), price, stream);
+    }
+  }
+
+  void fill(Order& o, std::int64_t quantity, Money price, std::vector<BrokerEvent>& stream) {
+    const std::int64_t sign = o.view.side == Side::kBuy ? 1 : -1;
+    o.view.filled.raw += quantity;
+    o.notional += notional(price, Quantity{quantity})->raw;
+    o.view.filled_avg_price =
+        Money{*divide_half_even(static_cast<Int128>(o.notional) * kQuantityScale, o.view.filled.raw)};
+    o.view.state = o.view.filled == o.view.quantity ? OrderState::kFilled : OrderState::kPartiallyFilled;
+    positions[o.view.symbol.str()] += sign * quantity;
+    cash.raw -= sign * notional(price, Quantity{quantity})->raw;
+    BrokerEvent e = update(o);
+    e.execution_id = ExecutionId("x" + std::to_string(++executions));
+    e.execution_quantity = Quantity{quantity};
+    e.execution_price = price;
+    stream.push_back(e);
+  }
+};
+
+// Engine and broker with a perfect line between them: every request is answered at once.
+class Desk {
+ public:
+  explicit Desk(EngineConfig config) : engine(std::move(config)) { engine.reserve(outputs); }
+
+  Engine engine;
+  FakeBroker broker;
+  Outputs outputs;
+  Time now = kStart;
+  std::vector<Record> records;      // everything said so far
+  std::vector<BrokerRequest> sent;  // everything asked so far
+  bool answering = true;            // false: requests pile up in `sent` only
+  int intent_number = 0;
+
+  template <class Body>
+  void feed(const Body& body) {
+    Input input;
+    input.now = now;
+    input.body = body;
+    std::deque<Input> queue{input};
+    while (!queue.empty()) {
+      engine.step(queue.front(), outputs);
+      queue.pop_front();
+      const std::string broken = engine.check_invariants();
+      ASSERT_EQ(broken, "");
+      records.insert(records.end(), outputs.records.begin(), outputs.records.end());
+      const std::vector<BrokerRequest> requests = outputs.requests;
+      for (const BrokerRequest& request : requests) {
+        sent.push_back(request);
+        if (!answering) continue;
+        for (const BrokerEvent& event : answer(request)) {
+          Input next;
+          next.now = now;
+          next.body = event;
+          queue.push_back(next);
+        }
+      }
+    }
+  }
+
+  std::vector<BrokerEvent> answer(const BrokerRequest& request) {
+    std::vector<BrokerEvent> events, stream;
+    if (request.kind == RequestKind::kSubmit) events.push_back(broker.submit(request, stream));
+    if (request.kind == RequestKind::kCancel) events.push_back(broker.cancel(request, stream));
+    if (request.kind == RequestKind::kLookup) events.push_back(broker.lookup(request));
+    if (request.kind == RequestKind::kSnapshot) events = broker.snapshot(request);
+    events.insert(events.end(), stream.begin(), stream.end());
+    return events;
+  }
+
+  void event(BrokerEventKind kind) {
+    BrokerEvent e;
+    e.kind = kind;
+    feed(e);
+  }
+  void connect() { event(BrokerEventKind::kLinkUp); }
+
+  static BarUpdate bar_of(const std::string& symbol, Time time, double open, double close) {
+    BarUpdate b;
+    b.symbol = Symbol(symbol);
+    b.event_time = time;
+    b.open = dollars(open);
+    b.close = dollars(close);
+    b.high = std::max(b.open, b.close);
+    b.low = std::min(b.open, b.close);
+    b.volume = 1000;
+    return b;
+  }
+  // The broker trades first, its messages arrive, then the bar.
+  void bar(const std::string& symbol, double open, double close,
+           std::int64_t most = std::numeric_limits<std::int64_t>::max()) {
+    const BarUpdate b = bar_of(symbol, now, open, close);
+    std::vector<BrokerEvent> stream;
+    broker.trade(b, stream, most);
+    for (const BrokerEvent& e : stream) feed(e);
+    feed(b);
+  }
+  void bar(const std::string& symbol, double price) { bar(symbol, price, price); }
+
+  Intent intent_of(const std::string& strategy, const std::string& symbol, std::int64_t target) {
+    Intent i;
+    i.id = IntentId("i" + std::to_string(++intent_number));
+    i.strategy = StrategyId(strategy);
+    i.symbol = Symbol(symbol);
+    i.target = shares(target);
+    i.decision_time = now;
+    i.valid_until = now + 60 * kSecond;
+    return i;
+  }
+  IntentId want(const std::string& strategy, const std::string& symbol, std::int64_t target) {
+    const Intent i = intent_of(strategy, symbol, target);
+    feed(i);
+    return i.id;
+  }
+  void flush() {
+    Control c;
+    c.kind = ControlKind::kFlush;
+    feed(c);
+  }
+  void halt(bool flatten) {
+    Control c;
+    c.kind = ControlKind::kHalt;
+    c.issued_by = ShortText("ada");
+    c.reason = ShortText("test");
+    c.flatten = flatten;
+    feed(c);
+  }
+  void resume(const std::string& by) {
+    Control c;
+    c.kind = ControlKind::kResume;
+    c.issued_by = ShortText(by);
+    feed(c);
+  }
+
+  std::int64_t position(const std::string& symbol, const std::string& strategy = "") const {
+    std::vector<PositionRecord> all;
+    engine.positions(all);
+    for (const auto& p : all) {
+      if (p.symbol.view() == symbol && p.strategy.view() == strategy) return p.quantity.raw / kShare;
+    }
+    return 0;
+  }
+  template <class T>
+  std::vector<T> all() const {
+    std::vector<T> found;
+    for (const Record& r : records) {
+      if (const T* t = std::get_if<T>(&r)) found.push_back(*t);
+    }
+    return found;
+  }
+  std::vector<IntentVerdict> verdicts(const IntentId& id) const {
+    std::vector<IntentVerdict> found;
+    for (const auto& v : all<IntentVerdict>()) {
+      if (v.intent == id) found.push_back(v);
+    }
+    return found;
+  }
+  std::vector<BrokerRequest> requests(RequestKind kind) const {
+    std::vector<BrokerRequest> found;
+    for (const auto& r : sent) {
+      if (r.kind == kind) found.push_back(r);
+    }
+    return found;
+  }
+};
+
+}  // namespace tradewind::testing

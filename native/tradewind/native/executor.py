@@ -1,0 +1,180 @@
+"""Shell: the live order path of one account: the native engine, its journal and its link to the broker.
+
+Amounts are the wire's integers: money in 1e-8, quantities in 1e-9 shares, times in ns since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from tradewind.native._core import Executor as _Executor
+from tradewind.native._core import ExecutorError
+
+__all__ = ["ControlKind", "Executor", "ExecutorError"]
+
+ControlKind = Literal["halt", "resume", "pause", "flush", "shutdown"]
+
+
+class Executor:
+    """Owns the engine thread, the journal and the broker link.
+
+    ``config`` is ``{"engine": {...}, "journal": {"directory", "sync"}, "broker": {"url", "key_id", "secret", ...},
+    "threads": {"wait", "cpu", "clock"}}``. Optional in ``broker``: ``stream_url``, ``ca_file``, ``requests_per_minute``
+    (0: no limit), ``cancel_reserve``, ``timeout_ms``, ``retry_ms``, ``connections``. Optional altogether: ``threads``;
+    ``wait`` is ``"blocking"`` or ``"spinning"``, ``cpu`` pins the engine thread, ``clock`` is ``"wall"`` or
+    ``"virtual"``. With the virtual clock each push must give ``now``; with the wall clock the time of arrival counts.
+
+    Creating one opens and replays the journal; nothing is sent before :meth:`start`. Raises `ExecutorError` with one
+    clear line: an unknown or missing key, a damaged journal, a broker that cannot be reached or refuses the keys.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._native = _Executor(json.dumps(config))
+
+    def start(self) -> None:
+        """Connects, compares account, positions and orders with the books, and returns when intents are accepted."""
+        self._native.start()
+
+    def stop(self) -> None:
+        """Ends the threads for good; the journal stays locked until this object is gone.
+
+        Working orders stay at the broker, where the next executor finds them.
+        """
+        self._native.stop()
+
+    def __enter__(self) -> Executor:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def push_bar(
+        self,
+        symbol: str,
+        event_time: int,
+        open: int,  # noqa: A002 - the field's name everywhere
+        high: int,
+        low: int,
+        close: int,
+        volume: int,
+        *,
+        context: bool = False,
+        volatility_index: int = 0,
+        now: int | None = None,
+        offset: int = -1,
+    ) -> None:
+        """A bar; ``event_time`` is its close. ``context``: an index; ``volatility_index`` in points, 1e-8."""
+        self._native.push_bar(
+            symbol, event_time, open, high, low, close, volume, context, volatility_index, now=now, offset=offset
+        )
+
+    def push_intent(
+        self,
+        *,
+        id: str,  # noqa: A002 - the field's name everywhere
+        strategy: str,
+        symbol: str,
+        target: int,
+        decision_time: int,
+        valid_until: int,
+        order_type: int = 1,
+        time_in_force: int = 1,
+        limit_price: int = 0,
+        reference_price: int = 0,
+        champion: bool = False,
+        gates_passed: bool = False,
+        model: str = "",
+        model_version: str = "",
+        now: int | None = None,
+        offset: int = -1,
+        flush: bool = False,
+    ) -> None:
+        """A strategy's target position. Enums are the numbers of ``tradewind.v1``.
+
+        Intents are netted and sent at the next ``push_control("flush")``; ``flush=True`` adds that in the same breath.
+        Raises ValueError when a text is too long for its field.
+        """
+        self._native.push_intent(
+            id=id,
+            strategy=strategy,
+            symbol=symbol,
+            target=target,
+            decision_time=decision_time,
+            valid_until=valid_until,
+            order_type=order_type,
+            time_in_force=time_in_force,
+            limit_price=limit_price,
+            reference_price=reference_price,
+            champion=champion,
+            gates_passed=gates_passed,
+            model=model,
+            model_version=model_version,
+            now=now,
+            offset=offset,
+            flush=flush,
+        )
+
+    def push_control(
+        self,
+        kind: ControlKind,
+        *,
+        issued_by: str = "",
+        reason: str = "",
+        flatten: bool = False,
+        now: int | None = None,
+        offset: int = -1,
+    ) -> None:
+        """A command of the control topic, or ``"flush"``: the batch of intents is complete."""
+        self._native.push_control(kind, issued_by, reason, flatten, now=now, offset=offset)
+
+    def push_time(self, now: int | None = None) -> None:
+        """Time has passed. With the wall clock the executor tells itself so once a second."""
+        self._native.push_time(now)
+
+    def wait_idle(self, timeout: float) -> bool:
+        """True once all that was pushed is decided and every request answered; False after ``timeout`` seconds."""
+        return self._native.wait_idle(timeout)
+
+    def wait_stream(self, event_id: int, timeout: float) -> bool:
+        """True once the broker's stream up to ``event_id`` is in the books, directly or by a later snapshot."""
+        return self._native.wait_stream(event_id, timeout)
+
+    def drain(self, after_sequence: int, max_records: int = 10_000) -> list[dict[str, Any]]:
+        """Records of the journal after a sequence, in order; those of one sequence are never parted.
+
+        Each has ``record`` (verdict, order, fill, position, account, risk, kill, alert), ``sequence``, and ``now``,
+        ``topic`` and ``offset`` of the input that caused it, and the fields of ``engine/records.hpp``. Ends with the
+        first sequence that makes them ``max_records`` or more; a restart continues from the last one published.
+        """
+        return self._native.drain(after_sequence, max_records)
+
+    def ready(self) -> bool:
+        """The broker's stream is up and the books are reconciled."""
+        return self._native.ready()
+
+    def decision_hash(self) -> str:
+        """SHA-256 over every decision so far."""
+        return self._native.decision_hash()
+
+    def stats(self) -> dict[str, Any]:
+        """Counts, hashes, ``risk`` and ``account``, ``outstanding`` requests, ``broken_invariant`` ("" = none)."""
+        return self._native.stats()
+
+    def latencies(self) -> dict[str, dict[str, int]]:
+        """ns per hop (queue, decide, encode, write, total, answer): ``count``, ``p50``, ``p99``, ``p99.9``, ``max``."""
+        return self._native.latencies()
+
+    def offsets(self) -> dict[str, int]:
+        """The next offset to read of ``bars``, ``intents`` and ``control``, as the journal knows it."""
+        return self._native.offsets()
+
+    def positions(self) -> list[dict[str, Any]]:
+        """Position records: the account's (``strategy`` "") and each strategy's."""
+        return self._native.positions()
+
+    def reconfigure(self, engine: Mapping[str, Any]) -> None:
+        """Takes a new ``engine`` section at the next step; `ExecutorError`, and no change, when it cannot be."""
+        self._native.reconfigure(json.dumps(engine))

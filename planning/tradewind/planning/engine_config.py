@@ -1,0 +1,87 @@
+"""A RiskPolicy and its strategies as the native engine's configuration. Core.
+
+The keys are the engine's own (tradewind.native.engine); shares stay shares, money and index points
+are decimal text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from tradewind.specs import RiskPolicy, Strategy
+from tradewind.specs.base import duration_ns
+
+# A market order reserves its notional plus this much, because its price is not known yet (Alpaca reserves 2.5 to 4 %).
+MARKET_ORDER_BUFFER = 0.04
+HALVED = 0.5  # what the volatility index's first threshold does to exposure
+
+
+def engine_config(policy: RiskPolicy, strategies: Sequence[Strategy]) -> dict[str, Any]:
+    """Configuration of the engine of `policy` with the strategies that trade on it.
+
+    Raises ValueError when a strategy is not bound to the policy.
+    """
+    name = policy.metadata.name
+    for strategy in strategies:
+        if strategy.spec.risk_policy != name or strategy.metadata.name not in policy.spec.strategies:
+            raise ValueError(f"Strategy/{strategy.metadata.name} is not bound to RiskPolicy/{name}")
+    limits = policy.spec.limits
+    symbols = sorted({symbol for strategy in strategies for symbol in strategy.spec.universe.symbols})
+    return {
+        "account": name,
+        "mode": policy.spec.account,
+        "symbols": [
+            {
+                "symbol": symbol,
+                "sector": limits.exposure.sector_of.get(symbol, ""),
+                "restricted": symbol in limits.restricted,
+                "shortable": limits.shorting,
+            }
+            for symbol in symbols
+        ],
+        "strategies": [
+            {"uid": s.uid, "capital_share": s.spec.capital_share} for s in sorted(strategies, key=lambda s: s.uid)
+        ],
+        "limits": _limits(policy),
+    }
+
+
+def _limits(policy: RiskPolicy) -> dict[str, Any]:
+    limits = policy.spec.limits
+    reduce, halve, stop = limits.drawdown
+    return {
+        "max_order_notional": limits.order.max_notional,
+        "price_collar_pct": limits.order.price_collar,
+        "max_price_age_ns": duration_ns(limits.order.max_price_age),
+        "max_orders_per_minute": limits.order.per_minute,
+        "max_trades_per_day": limits.order.trades_per_day,
+        "max_position_pct": limits.position.max_share,
+        "max_positions": limits.position.max_count,
+        "max_gross_exposure_pct": limits.exposure.gross,
+        "max_net_exposure_pct": limits.exposure.net,
+        "max_short_share_pct": limits.exposure.short_share_of_gross,
+        "max_sector_exposure_pct": limits.exposure.sector,
+        "daily_loss_pct": limits.loss.daily,
+        "weekly_loss_pct": limits.loss.weekly,
+        "monthly_loss_pct": limits.loss.monthly,
+        "drawdown_reduce_pct": reduce.at,
+        "drawdown_reduce_factor": reduce.size,
+        "drawdown_halve_pct": halve.at,
+        "drawdown_halve_factor": halve.size,
+        "drawdown_stop_pct": stop.at,
+        "max_consecutive_losses": limits.loss.consecutive,
+        "volatility_reduce_at": points(limits.volatility.index_halve_at),
+        "volatility_reduce_factor": HALVED,
+        "volatility_halt_at": points(limits.volatility.index_halt_at),
+        "market_order_buffer_pct": MARKET_ORDER_BUFFER,
+        "allow_short": limits.shorting,
+        "volatility_required": False,
+        "kill_on_daily_loss": False,
+    }
+
+
+def points(value: float) -> str:
+    """Points of the volatility index as the decimal text that the engine takes."""
+    return format(Decimal(str(round(value, 8))), "f")

@@ -1,0 +1,360 @@
+"""The plan of a run on one machine: which processes, with which configuration, in which order. Core."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tradewind.planning.engine_config import engine_config
+from tradewind.planning.workload import Workload
+from tradewind.specs import RiskPolicy, Strategy
+from tradewind.specs.strategy import NewsSource, Universe
+
+BROKER_KEYS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
+FEATURES_GROUP = "features"
+_USUAL_CONTEXT = Universe.model_fields["context"].default
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A data set traded again.
+
+    Attributes:
+        dataset: its directory.
+        trained_until: no bar after this time (ns UTC) is for learning; trading begins with the next.
+        end: last time traded, ns UTC; None: the data set's last bar.
+        speed: "max" for lockstep in virtual time, or a multiple of recorded speed.
+        events: Parquet file of the events known before trading starts; None: there are none.
+    """
+
+    dataset: str
+    trained_until: int
+    end: int | None
+    speed: str | float
+    events: str | None = None
+
+    @property
+    def lockstep(self) -> bool:
+        """Whether everybody waits for everybody."""
+        return self.speed == "max"
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the documents don't say: where things are on this machine.
+
+    Attributes:
+        state_dir: absolute path.
+        bus: bus URL.
+        venue_port: port of the simulated venue; None: the broker of the documents.
+        predictor_port: port of the predictor.
+        broker_url: REST base of the broker when there is no simulated venue.
+        default_features: the feature set of a strategy that names none.
+        replay: None for a live run.
+        base_dir: directory that relative paths of the documents start from.
+    """
+
+    state_dir: str
+    bus: str
+    venue_port: int | None
+    predictor_port: int
+    broker_url: str
+    default_features: Sequence[str]
+    replay: Replay | None
+    base_dir: str
+    run: str
+
+
+def feature_names(strategy: Strategy, default: Sequence[str]) -> list[str]:
+    """The strategy's features in vector order; the one that sizing needs is always among them."""
+    names = list(strategy.spec.features.names or default)
+    needed = volatility_feature(strategy)
+    return names if needed in names else [*names, needed]
+
+
+def volatility_feature(strategy: Strategy) -> str:
+    """The feature that sizing takes as annual volatility."""
+    return f"vol_historical_{strategy.spec.sizing.volatility_bars}_annual"
+
+
+def feature_set_name(strategy: Strategy) -> str:
+    """Name of the strategy's feature set. Strategies on the default features of the same bars and market share one."""
+    spec = strategy.spec
+    own = "default" if not spec.features.names else f"of_{strategy.metadata.name.replace('-', '_')}"
+    context = spec.universe.context
+    market = "" if context == _USUAL_CONTEXT else f"_{re.sub('[^a-z0-9]+', '', (context or 'alone').lower())}"
+    return f"bars_{spec.bars}_{own}_{spec.sizing.volatility_bars}{market}"
+
+
+def plan(strategies: Sequence[Strategy], policies: Sequence[RiskPolicy], site: Site) -> list[Workload]:
+    """Every process of the run, in an order in which each can start after those it names."""
+    bound = {
+        p.metadata.name: [s for s in strategies if s.spec.risk_policy == p.metadata.name]
+        for p in policies
+        if any(s.spec.risk_policy == p.metadata.name for s in strategies)
+    }
+    used = [p for p in policies if p.metadata.name in bound]
+    workloads: list[Workload] = []
+    if site.venue_port is not None:
+        workloads.append(_venue(strategies, site))
+    workloads.append(_recorder(site))
+    jobs = [_training(s, site) for s in _one_per_model(strategies)] if site.replay else []
+    workloads += jobs
+    trained = tuple(job.name for job in jobs)
+    workloads += _features(strategies, site, trained)
+    workloads.append(_serving(strategies, site, trained))
+    workloads += [_executor(p, bound[p.metadata.name], site) for p in used]
+    workloads += [_signals(s, p, strategies, site) for p in used for s in bound[p.metadata.name]]
+    workloads.append(_feed(strategies, used, site, after=tuple(w.name for w in workloads)))
+    return workloads
+
+
+def broker_url(policy: RiskPolicy, site: Site) -> str:
+    """REST base for the orders of an account. A replay trades at the simulated venue, whatever the policy names."""
+    return venue_url(site) if site.venue_port is not None else policy.spec.broker.url or site.broker_url
+
+
+def venue_url(site: Site) -> str:
+    """REST base of the broker."""
+    return site.broker_url if site.venue_port is None else f"https://127.0.0.1:{site.venue_port}"
+
+
+def venue_ca(site: Site) -> str | None:
+    """CA certificate of the simulated venue."""
+    return None if site.venue_port is None else f"{site.state_dir}/venue/ca.pem"
+
+
+def _one_per_model(strategies: Sequence[Strategy]) -> list[Strategy]:
+    """Strategies that share a model train it once, by the first of them."""
+    return list({s.model_name: s for s in reversed(strategies)}.values())[::-1]
+
+
+def _symbols(strategies: Sequence[Strategy]) -> list[str]:
+    return sorted({symbol for s in strategies for symbol in s.spec.universe.symbols})
+
+
+def news_configs(strategies: Sequence[Strategy], base_dir: str) -> list[dict[str, Any]]:
+    """The news sources of all strategies, each once, with absolute paths."""
+    return _news_config(list({(n.kind, n.name): n for s in strategies for n in s.spec.news}.values()), base_dir)
+
+
+def _news_config(sources: Sequence[NewsSource], base_dir: str) -> list[dict[str, Any]]:
+    return [
+        {
+            **source.model_dump(),
+            "path": source.path if not source.path or source.path.startswith("/") else f"{base_dir}/{source.path}",
+        }
+        for source in sources
+    ]
+
+
+def _venue(strategies: Sequence[Strategy], site: Site) -> Workload:
+    return Workload(
+        "venue",
+        "tradewind.execution.venue",
+        {
+            "state_dir": f"{site.state_dir}/venue",
+            "port": site.venue_port,
+            "symbols": _symbols(strategies),
+            "clock": "virtual",
+            "start_time": site.replay.trained_until if site.replay else 0,
+        },
+        secrets=BROKER_KEYS,
+    )
+
+
+def _recorder(site: Site) -> Workload:
+    return Workload(
+        "recorder", "tradewind.streaming.recorder", {"bus": site.bus, "sql": f"sqlite:///{site.state_dir}/record.db"}
+    )
+
+
+def _training(strategy: Strategy, site: Site) -> Workload:
+    if site.replay is None:
+        raise ValueError("training needs a data set: there is none in a live run")
+    return Workload(
+        f"train-{strategy.model_name}",
+        "tradewind.training",
+        {
+            "strategy": strategy.model_dump(mode="json", by_alias=True),
+            "dataset": site.replay.dataset,
+            "state_dir": f"{site.state_dir}/models",
+            "feature_dir": f"{site.state_dir}/features",
+            "feature_set": _feature_set(strategy, site),
+            "volatility_feature": volatility_feature(strategy),
+            "until": site.replay.trained_until,
+            "news": _news_config(strategy.spec.news, site.base_dir),
+            # One machine: the final fit needs no worker process of its own.
+            "ray": {"fit_workers": 0},
+        },
+        kind="Job",
+    )
+
+
+def _feature_set(strategy: Strategy, site: Site) -> dict[str, Any]:
+    return {
+        "name": feature_set_name(strategy),
+        "names": feature_names(strategy, site.default_features),
+        "interval": strategy.spec.bars,
+        "context_symbol": strategy.spec.universe.context,
+    }
+
+
+def _features(strategies: Sequence[Strategy], site: Site, trained: tuple[str, ...]) -> list[Workload]:
+    first = {feature_set_name(s): s for s in reversed(strategies)}
+    return [
+        Workload(
+            f"features-{name.replace('_', '-')}",
+            "tradewind.streaming.features",
+            {
+                "bus": site.bus,
+                "group": f"{FEATURES_GROUP}-{name}",
+                "state_dir": f"{site.state_dir}/features",
+                "feature_set": _feature_set(strategy, site),
+                "history": _history(site),
+            },
+            after=trained,
+        )
+        for name, strategy in sorted(first.items())
+    ]
+
+
+def _history(site: Site) -> dict[str, Any] | None:
+    if site.replay is None:
+        return None
+    return {"dataset": site.replay.dataset, "events": site.replay.events, "until": site.replay.trained_until}
+
+
+def _serving(strategies: Sequence[Strategy], site: Site, trained: tuple[str, ...]) -> Workload:
+    return Workload(
+        "serving",
+        "tradewind.serving",
+        {
+            "state_dir": f"{site.state_dir}/serving",
+            "tracking_uri": f"sqlite:///{site.state_dir}/models/mlflow.db",
+            "models": [{"name": s.model_name, "alias": model_alias(s, strategies)} for s in _one_per_model(strategies)],
+            "repo": f"{site.state_dir}/features",
+            "port": site.predictor_port,
+        },
+        after=trained,
+    )
+
+
+def model_alias(strategy: Strategy, strategies: Sequence[Strategy]) -> str:
+    """Live serves only what passed its gates; everything else the newest model, in plain sight.
+
+    A model that a Live strategy shares is the champion for all of them: the predictor serves one version of a name.
+    """
+    sharing = [s for s in strategies if s.model_name == strategy.model_name]
+    return "champion" if any(s.spec.mode == "Live" for s in sharing) else "candidate"
+
+
+def _executor(policy: RiskPolicy, strategies: Sequence[Strategy], site: Site) -> Workload:
+    runtime = policy.spec.execution
+    simulated = site.venue_port is not None
+    name = policy.metadata.name
+    return Workload(
+        f"executor-{name}",
+        "tradewind.execution.executor",
+        {
+            "bus": site.bus,
+            "group": f"executor-{name}",
+            "account": name,
+            "policy_generation": policy.metadata.generation,
+            "clock": "wall" if site.replay is None else "lockstep" if site.replay.lockstep else "recorded",
+            "state_dir": f"{site.state_dir}/executors",
+            "sync": runtime.sync.lower(),
+            "wait": runtime.wait.lower(),
+            "cpu": runtime.cpu,
+            "broker": {
+                "url": broker_url(policy, site),
+                "ca_file": venue_ca(site),
+                "requests_per_minute": None if simulated else policy.spec.broker.requests_per_minute,
+            },
+            "engine": engine_config(policy, strategies),
+            "volatility": _volatility_source(policy, strategies, site),
+        },
+        secrets=BROKER_KEYS,
+        after=("venue",) if simulated else (),
+    )
+
+
+def _volatility_source(policy: RiskPolicy, strategies: Sequence[Strategy], site: Site) -> dict[str, Any] | None:
+    """Which vectors carry the policy's volatility index, and where in them."""
+    wanted = policy.spec.limits.volatility.index_feature
+    for strategy in strategies:
+        names = feature_names(strategy, site.default_features)
+        if wanted in names:
+            return {"feature_set": feature_set_name(strategy), "index": names.index(wanted)}
+    return None
+
+
+def _signals(strategy: Strategy, policy: RiskPolicy, strategies: Sequence[Strategy], site: Site) -> Workload:
+    lockstep = site.replay is not None and site.replay.lockstep
+    return Workload(
+        f"signals-{strategy.metadata.name}",
+        "tradewind.execution.signals",
+        {
+            "bus": site.bus,
+            "group": f"signals-{strategy.metadata.name}",
+            "account": policy.metadata.name,
+            "policy_generation": policy.metadata.generation,
+            "strategy": strategy.model_dump(mode="json", by_alias=True),
+            "predictor": f"file://{site.state_dir}/serving/predictor.json",
+            "model_alias": model_alias(strategy, strategies),
+            "volatility_feature": volatility_feature(strategy),
+            "features": feature_names(strategy, site.default_features),
+            "feature_set": feature_set_name(strategy),
+            "recorded_time": site.replay is not None,
+            "positions_timeout_s": None if lockstep else 5.0,
+            "virtual_time": site.replay is not None,
+        },
+        after=("serving",),
+    )
+
+
+def _feed(
+    strategies: Sequence[Strategy], policies: Sequence[RiskPolicy], site: Site, after: tuple[str, ...]
+) -> Workload:
+    replay = site.replay
+    first = strategies[0].spec
+    source: dict[str, Any] = (
+        {
+            "kind": "replay",
+            "dataset": replay.dataset,
+            "start": replay.trained_until + 1,
+            "end": replay.end,
+            "speed": replay.speed,
+        }
+        if replay
+        else {"kind": "alpaca", "symbols": _symbols(strategies), "interval": first.bars}
+    )
+    return Workload(
+        "feed",
+        "tradewind.streaming.feed",
+        {
+            "bus": site.bus,
+            "run": site.run,
+            "source": source,
+            "venue": None if site.venue_port is None else {"url": venue_url(site), "ca_file": venue_ca(site)},
+            "news": news_configs(strategies, site.base_dir),
+            "consumers": consumers(strategies, policies),
+            "accounts": [p.metadata.name for p in policies],
+            "state_dir": f"{site.state_dir}/feed",
+        },
+        kind="Job" if replay else "Service",
+        secrets=BROKER_KEYS,
+        after=after,
+    )
+
+
+def consumers(strategies: Sequence[Strategy], policies: Sequence[RiskPolicy]) -> list[dict[str, str]]:
+    """Who must have acknowledged which topic before a step of a lockstep run is over, in the order data flows."""
+    sets = sorted({feature_set_name(s) for s in strategies})
+    return (
+        [{"group": f"{FEATURES_GROUP}-{name}", "topic": "bars"} for name in sets]
+        + [{"group": f"executor-{p.metadata.name}", "topic": "control"} for p in policies]
+        + [{"group": f"signals-{s.metadata.name}", "topic": "features"} for s in strategies]
+    )

@@ -1,0 +1,43 @@
+"""Core: the configuration of the predictor."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServedModel(_Model):
+    """One registered model and the alias whose version is served."""
+
+    name: str = Field(min_length=1, description="Registered model name.")
+    alias: Literal["candidate", "champion"] = Field("candidate", description="Live serves champion, Paper candidate.")
+
+
+class RayConfig(_Model):
+    """The local Ray that the predictor starts for itself."""
+
+    num_cpus: int = Field(2, gt=0, description="CPUs Ray may give away.")
+    object_store_mb: int = Field(80, ge=76, description="Shared memory; 76 MB is the least Ray accepts.")
+    include_dashboard: bool = False
+    temp_dir: str | None = Field(
+        None, description="Ray's session directory, at most 40 characters (sockets lie in it); none: one in /tmp."
+    )
+
+
+class ServingConfig(_Model):
+    """`python -m tradewind.serving --config FILE`."""
+
+    state_dir: str = Field(description="predictor.json is written here when the predictor is ready.")
+    tracking_uri: str = Field(description="MLflow tracking and registry.")
+    models: list[ServedModel] = Field(min_length=1)
+    repo: str | None = Field(None, description="Directory of the feature repository, for PredictEntities.")
+    host: str = Field("127.0.0.1", description="Host name or address under which clients reach this machine.")
+    port: int = Field(0, ge=0, le=65_535, description="gRPC port; 0: any free one.")
+    ray: RayConfig = RayConfig()
+    poll_seconds: float = Field(2.0, gt=0, description="How often the aliases are looked up.")
+    startup_seconds: float = Field(120.0, gt=0, description="How long to wait for every model to be served.")

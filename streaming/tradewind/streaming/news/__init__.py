@@ -1,0 +1,1 @@
+"""News: sources, checks, and what an item means (entities, type, impact)."""

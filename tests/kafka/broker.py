@@ -1,0 +1,164 @@
+"""Shell: a real Kafka broker for tests: one KRaft node from Maven's jars, on free ports, ended by its own pid."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Self
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+ROOT = Path(__file__).resolve().parents[2]
+POM = Path(__file__).with_name("pom.xml")
+DOWNLOAD_LIMIT_S = 240
+START_LIMIT_S = 60
+CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qk"  # any 16 bytes in base64
+
+_LOG4J = """<?xml version="1.0" encoding="UTF-8"?>
+<Configuration status="error">
+  <Appenders><Console name="out"><PatternLayout pattern="%d %p %c %m%n"/></Console></Appenders>
+  <Loggers><Root level="warn"><AppenderRef ref="out"/></Root></Loggers>
+</Configuration>
+"""
+
+
+class BrokerError(Exception):
+    """The broker cannot be started; the message says what is missing."""
+
+
+class Broker:
+    """A running broker. `bootstrap` is its HOST:PORT.
+
+    Args:
+        folder: empty; holds the broker's log, its settings and its output.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        port, controller = _free_ports(2)
+        self.bootstrap = f"127.0.0.1:{port}"
+        self._java = _java(jars())
+        settings = folder / "server.properties"
+        settings.write_text(_settings(folder / "log", port, controller))
+        (folder / "log4j2.xml").write_text(_LOG4J)
+        self._format(settings)
+        self._output = (folder / "broker.out").open("wb")
+        self._process = subprocess.Popen(
+            [*self._options(), "kafka.Kafka", str(settings)], stdout=self._output, stderr=subprocess.STDOUT
+        )
+        try:
+            self._await_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End the broker: politely, then for good."""
+        self._process.terminate()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(20)
+        self._output.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _options(self) -> list[str]:
+        log4j = f"-Dlog4j2.configurationFile={self._folder / 'log4j2.xml'}"
+        return [*self._java, "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", log4j]
+
+    def _format(self, settings: Path) -> None:
+        tool = [*self._options(), "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(settings)]
+        done = subprocess.run(tool, capture_output=True, text=True, timeout=START_LIMIT_S, check=False)
+        if done.returncode != 0:
+            raise BrokerError(f"Kafka's storage cannot be formatted: {done.stdout}{done.stderr}")
+
+    def _await_ready(self) -> None:
+        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0, "error_cb": lambda _: None})
+        deadline = time.monotonic() + START_LIMIT_S
+        while True:
+            if self._process.poll() is not None:
+                raise BrokerError(f"Kafka ended at once: {(self._folder / 'broker.out').read_text()[-2000:]}")
+            try:
+                if admin.list_topics(timeout=1).brokers:
+                    return
+            except KafkaException:
+                pass
+            if time.monotonic() > deadline:
+                raise BrokerError(f"Kafka did not answer within {START_LIMIT_S} s: see {self._folder / 'broker.out'}")
+
+
+def jars() -> Path:
+    """The folder of the broker's jars, downloaded once by Maven; processes that ask together wait for each other."""
+    for tool in ("java", "mvn"):
+        if shutil.which(tool) is None:
+            raise BrokerError(f"{tool} is not installed: the tests run against a real Kafka (apt install maven)")
+    cache = ROOT / ".cache" / "kafka"
+    cache.mkdir(parents=True, exist_ok=True)
+    lib = cache / hashlib.sha256(POM.read_bytes()).hexdigest()[:16]
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not lib.is_dir():
+            _download(lib)
+    return lib
+
+
+def _download(lib: Path) -> None:
+    unfinished = lib.with_suffix(".part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    command = ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={unfinished}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=DOWNLOAD_LIMIT_S, check=False)
+    if done.returncode != 0:
+        raise BrokerError(f"Maven cannot fetch Kafka: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    unfinished.rename(lib)
+
+
+def _java(lib: Path) -> list[str]:
+    return ["java", "-cp", f"{lib}{os.sep}*"]
+
+
+def _settings(log: Path, port: int, controller: int) -> str:
+    return "\n".join(
+        [
+            "process.roles=broker,controller",
+            "node.id=1",
+            f"controller.quorum.voters=1@127.0.0.1:{controller}",
+            f"listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
+            f"advertised.listeners=PLAINTEXT://127.0.0.1:{port}",
+            "controller.listener.names=CONTROLLER",
+            "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+            f"log.dirs={log}",
+            "auto.create.topics.enable=false",
+            "offsets.topic.num.partitions=1",
+            "offsets.topic.replication.factor=1",
+            "transaction.state.log.replication.factor=1",
+            "transaction.state.log.min.isr=1",
+            "share.coordinator.state.topic.replication.factor=1",
+            "share.coordinator.state.topic.min.isr=1",
+            "group.initial.rebalance.delay.ms=0",
+            "",
+        ]
+    )
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()

@@ -1,0 +1,47 @@
+"""Configuration of a training process. Core."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tradewind.specs import Strategy
+from tradewind.streaming.features.config import FeatureSetConfig
+from tradewind.streaming.news.configured import NewsConfig
+
+
+class RayConfig(BaseModel):
+    """The local Ray that training starts for itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    num_cpus: int = Field(
+        default_factory=lambda: max(1, min(os.cpu_count() or 1, 16)), ge=1, description="CPUs it uses."
+    )
+    fit_workers: Literal[0, 1] = Field(
+        1, description="1: the final fit runs in a Ray Train worker; 0: in this process (Ray Train's local mode)."
+    )
+    object_store_mb: int = Field(100, ge=80, description="Shared memory for data, MiB (Ray needs 75).")
+
+
+class TrainingConfig(BaseModel):
+    """What `python -m tradewind.training --config FILE` reads."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    strategy: Strategy
+    dataset: Path = Field(description="Data set directory.")
+    state_dir: Path = Field(description="Where the model registry lies (mlflow.db, mlruns/).")
+    feature_dir: Path = Field(description="Where the feature repository lies.")
+    feature_set: FeatureSetConfig
+    volatility_feature: str = Field(description="Feature that sizing takes as annual volatility.")
+    until: int = Field(description="No bar after this is seen, ns UTC; training.until, if earlier, goes before it.")
+    news: list[NewsConfig] = Field(
+        default_factory=list, description="The strategy's news sources, as the feed has them."
+    )
+    companies: Path | None = Field(None, description="YAML of symbol: [names]; default the package's own.")
+    ray: RayConfig = Field(default_factory=RayConfig)
+    force: bool = Field(False, description="Train even if the registry has a model of exactly this training.")
