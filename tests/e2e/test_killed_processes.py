@@ -66,7 +66,11 @@ def test_killed_at_twenty_random_moments_the_run_decides_alike(
     assert summary["equity"] == undisturbed.summary["equity"]
     # Duplicate: two venue orders for one (intent, slice). Lost: an accepted intent without a recorded outcome.
     assert summary["orders"] == undisturbed.summary["orders"]
-    records = [r for entry in read_journal(new_state / "executors" / "paper" / "executor.journal") for r in entry.get("records", [])]
+    records = [
+        r
+        for entry in read_journal(new_state / "executors" / "paper" / "executor.journal")
+        for r in entry.get("records", [])
+    ]
     accepted = {r["intent"]: r["order"] for r in records if r["record"] == "verdict" and r["accepted"]}
     final = {r["client_order_id"]: r["state"] for r in records if r["record"] == "order"}
     assert accepted

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tradewind.bus import open_bus
+from tradewind.bus import Bus, open_bus
 from tradewind.streaming.recorder import Repository
 
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(1500)]
@@ -24,6 +24,10 @@ def replayed(state: Path) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     (result,) = json.loads(done.stdout)
     return dict(result)
+
+
+def messages(bus: Bus, topic: str) -> list[tuple[int, Any]]:
+    return [(r.offset, r.message) for r in bus.read(topic)]
 
 
 def test_a_run_trades_and_every_keeper_of_books_agrees(undisturbed: Any) -> None:
@@ -109,12 +113,12 @@ def test_a_kafka_bus_carries_the_same_decisions(trade: Callable[..., Any], undis
 
 def test_every_decision_can_be_traced_back_to_its_bar(undisturbed: Any) -> None:
     with open_bus(f"file://{undisturbed.state}/bus.db") as bus:
-        bars = {r.offset: r.message for r in bus.read("bars")}
-        features = {r.offset: r.message for r in bus.read("features")}
-        signals = {r.message.id: r.message for r in bus.read("signals")}
-        intents = {r.message.id: r.message for r in bus.read("intents")}
-        orders = {r.message.client_order_id: r.message for r in bus.read("orders") if r.message.intent_ids}
-        fills = [r.message for r in bus.read("fills")]
+        bars = dict(messages(bus, "bars"))
+        features = dict(messages(bus, "features"))
+        signals = {m.id: m for _, m in messages(bus, "signals")}
+        intents = {m.id: m for _, m in messages(bus, "intents")}
+        orders = {m.client_order_id: m for _, m in messages(bus, "orders") if m.intent_ids}
+        fills = [m for _, m in messages(bus, "fills")]
     assert fills
     for fill in fills:
         order = orders[fill.client_order_id]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
@@ -37,25 +36,19 @@ class RunProgress:
             transient=False,
         )
         self._tasks: dict[str, TaskID] = {}
-        self._current: TaskID | None = None
 
     def __enter__(self) -> Self:
         self._progress.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            self._end_current()
+    def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
     def on_phase(self, name: str) -> None:
-        """A workload starts; what came before is up."""
-        self._end_current()
+        """A workload starts, or the report is being written."""
         kind, _, rest = name.partition("-")
         words = _PHASES.get(name) or f"{_PREFIXES.get(kind, 'starting')} {rest}"
-        self._current = self._tasks[name] = self._progress.add_task(words, total=None)
+        self._tasks[name] = self._progress.add_task(words, total=None)
 
     def on_line(self, name: str, message: dict[str, Any]) -> None:
         """A process says how far it is."""
@@ -67,9 +60,18 @@ class RunProgress:
         elif "stage" in message:
             words = f"{name.replace('train-', 'training ')}: {message['stage']}"
             self._progress.update(task, description=words, completed=round(100 * message.get("fraction", 0)), total=100)
+        elif "gates_passed" in message:
+            self._end(name, name.replace("train-", "trained "))
+        elif message.get("ready") and name != "feed":
+            self._end(name)
 
-    def _end_current(self) -> None:
-        if self._current is not None:
-            task = self._progress.tasks[self._current]
-            total = task.total or 1
-            self._progress.update(self._current, completed=total, total=total)
+    def on_done(self, name: str) -> None:
+        """What `on_phase` began is done."""
+        self._end(name)
+
+    def _end(self, name: str, words: str | None = None) -> None:
+        task = self._tasks[name]
+        known = next(t for t in self._progress.tasks if t.id == task)
+        total = known.total or 1
+        self._progress.update(task, completed=total, total=total, description=words or known.description)
+        self._progress.stop_task(task)

@@ -19,9 +19,11 @@ from tradewind.planning import Workload
 
 _USER_ERROR = 2  # exit status of a process whose last line on stderr says what the user must mend
 _MAX_RESTARTS = 200
-_MAX_CRASHES = 5  # in a row and before it was ready: what fails by its own doing each time isn't mended by restarts
+_MAX_CRASHES = (
+    5  # in a row, before it was ready or soon after: what fails by its own doing each time isn't mended by restarts
+)
 _LAST_WORDS_S = 1.0  # for what a process wrote just before it ended
-_MIN_LIFE_S = 3.0  # a process that dies younger than this is restarted more and more slowly
+_MIN_LIFE_S = 5.0  # a process that dies younger than this is restarted more and more slowly
 
 Lines = Callable[[str, dict[str, Any]], None]
 
@@ -84,7 +86,8 @@ class SupervisedProcess:
             if self._stopping.is_set() or (self.workload.kind == "Job" and status == 0):
                 break
             # A negative status is a signal: it was killed, which says nothing about the next time.
-            crashes = crashes + 1 if status > 0 and not self.ready.is_set() else 0
+            young = time.monotonic() - born < _MIN_LIFE_S
+            crashes = crashes + 1 if status > 0 and (young or not self.ready.is_set()) else 0
             if status == _USER_ERROR or self.restarts >= _MAX_RESTARTS or crashes >= _MAX_CRASHES:
                 self.failure = f"{self.workload.name}: {self._last_log_line()}"
                 break

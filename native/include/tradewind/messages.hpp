@@ -22,8 +22,19 @@ enum class TimeInForce : std::uint8_t { kNone = 0, kDay = 1, kGtc = 2, kIoc = 3,
 
 // Numbers equal tradewind.v1.OrderState.
 enum class OrderState : std::uint8_t {
-  kNone = 0, kCreated = 1, kSubmitted = 2, kUnknown = 3, kAccepted = 4, kPartiallyFilled = 5, kFilled = 6,
-  kPendingCancel = 7, kCanceled = 8, kPendingReplace = 9, kReplaced = 10, kExpired = 11, kRejected = 12,
+  kNone = 0,
+  kCreated = 1,
+  kSubmitted = 2,
+  kUnknown = 3,
+  kAccepted = 4,
+  kPartiallyFilled = 5,
+  kFilled = 6,
+  kPendingCancel = 7,
+  kCanceled = 8,
+  kPendingReplace = 9,
+  kReplaced = 10,
+  kExpired = 11,
+  kRejected = 12,
 };
 
 // ---- inputs -------------------------------------------------------------------------------------------------------
@@ -33,7 +44,7 @@ struct BarUpdate {
   Time event_time = 0;  // close of the bar
   Money open, high, low, close;
   std::int64_t volume = 0;
-  bool context = false;  // an index: a price for nothing that can be traded
+  bool context = false;               // an index: a price for nothing that can be traded
   std::int64_t volatility_index = 0;  // context only: annualised, in points (25 = 25 %) at 1e-8; 0 = not given
 };
 
@@ -54,7 +65,8 @@ struct Intent {
   FixedString<24> model_version;
 };
 
-// The broker's order as an answer (REST) or a stream message shows it. Cumulative figures: books move by their increase.
+// The broker's order as an answer (REST) or a stream message shows it. Cumulative figures: books move by their
+// increase.
 struct BrokerOrder {
   ClientOrderId client_order_id;
   BrokerOrderId broker_order_id;
@@ -62,30 +74,30 @@ struct BrokerOrder {
   Side side = Side::kNone;
   OrderState state = OrderState::kNone;
   Quantity quantity;
-  Quantity filled;            // cumulative
-  Money filled_avg_price;     // 0 when nothing is filled
+  Quantity filled;         // cumulative
+  Money filled_avg_price;  // 0 when nothing is filled
   Money limit_price;
 };
 
 enum class BrokerEventKind : std::uint8_t {
   kNone = 0,
-  kSubmitAccepted,   // REST answer to a submit: order holds the broker's view
-  kSubmitRejected,   // REST answer: code and text say why. Never sent again.
-  kSubmitUnknown,    // the answer was lost (time-out, 5xx, disconnect): look it up before anything else
-  kDuplicate,        // 422/409 "client_order_id must be unique": it was already sent
-  kCancelAccepted,   // 204: requested, not confirmed
-  kCancelRejected,   // 404/422
+  kSubmitAccepted,  // REST answer to a submit: order holds the broker's view
+  kSubmitRejected,  // REST answer: code and text say why. Never sent again.
+  kSubmitUnknown,   // the answer was lost (time-out, 5xx, disconnect): look it up before anything else
+  kDuplicate,       // 422/409 "client_order_id must be unique": it was already sent
+  kCancelAccepted,  // 204: requested, not confirmed
+  kCancelRejected,  // 404/422
   kCancelUnknown,
-  kLookupFound,      // answer to a look-up by client_order_id
-  kLookupMissing,    // 404: the broker never got it
+  kLookupFound,    // answer to a look-up by client_order_id
+  kLookupMissing,  // 404: the broker never got it
   kLookupFailed,
-  kTradeUpdate,      // trade_updates frame: order, and for fills the execution
-  kLinkUp,           // the stream is listening: reconcile now
-  kLinkDown,         // the stream is gone: orders are blocked until it is back
-  kPosition,         // one row of GET /v2/positions
-  kAccount,          // GET /v2/account
-  kSnapshotOrder,    // one row of GET /v2/orders?status=all during reconciliation
-  kSnapshotEnd,      // account, positions and orders of the reconciliation have all been given
+  kTradeUpdate,    // trade_updates frame: order, and for fills the execution
+  kLinkUp,         // the stream is listening: reconcile now
+  kLinkDown,       // the stream is gone: orders are blocked until it is back
+  kPosition,       // one row of GET /v2/positions
+  kAccount,        // GET /v2/account
+  kSnapshotOrder,  // one row of GET /v2/orders?status=all during reconciliation
+  kSnapshotEnd,    // account, positions and orders of the reconciliation have all been given
   kSnapshotFailed,
 };
 
@@ -98,7 +110,7 @@ struct BrokerEvent {
   Quantity execution_quantity;
   Money execution_price;
   Time broker_time = 0;
-  std::uint64_t stream_id = 0;   // the simulated venue's event id; 0 when the broker gives none
+  std::uint64_t stream_id = 0;  // the simulated venue's event id; 0 when the broker gives none
   // kPosition
   Quantity position;
   Money average_price;
@@ -106,12 +118,15 @@ struct BrokerEvent {
   Money cash, equity, buying_power;
   // rejections
   std::int32_t http_status = 0;
-  std::int32_t code = 0;         // the broker's own code, e.g. 40310000
+  std::int32_t code = 0;  // the broker's own code, e.g. 40310000
   ShortText text;
 };
 
 enum class ControlKind : std::uint8_t {
-  kNone = 0, kHalt, kResume, kPause,
+  kNone = 0,
+  kHalt,
+  kResume,
+  kPause,
   kFlush,     // end of a batch of intents: net per symbol and send
   kShutdown,  // cancel nothing, send nothing more
 };
@@ -127,9 +142,9 @@ struct TimeUpdate {};  // the Input's time is the news
 
 // Everything that can change the engine's state arrives as one of these, in one order, with the time it arrived.
 struct Input {
-  Time now = 0;                  // virtual in a lockstep run, wall clock otherwise
-  std::uint8_t topic = 0;        // 0 none, 1 bars, 2 intents, 3 control: where `offset` counts
-  std::int64_t offset = -1;      // offset on the bus, -1 when it did not come from there
+  Time now = 0;              // virtual in a lockstep run, wall clock otherwise
+  std::uint8_t topic = 0;    // 0 none, 1 bars, 2 intents, 3 control: where `offset` counts
+  std::int64_t offset = -1;  // offset on the bus, -1 when it did not come from there
   std::variant<TimeUpdate, BarUpdate, Intent, BrokerEvent, Control> body;
 };
 

@@ -134,7 +134,7 @@ def test_cards(page: Page) -> None:
         ["Largest drawdown", "1.0%", "buy and hold 10.0%"],
         ["Closed trades", "2", "50% won"],
         ["Mean gross exposure", "15%", "of equity"],
-        ["Fees", "2.50 USD", "slippage is in the prices"],
+        ["Costs", "2.50 USD", "0.00 of it slippage"],
     ]
     assert float(page.cards[1][1]) == pytest.approx(performance(run_data()).sharpe, abs=0.005)
 

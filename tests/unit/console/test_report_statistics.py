@@ -43,7 +43,7 @@ def test_when_flat_the_trades_add_up_to_the_cash(legs: list[tuple[int, int]]) ->
     rest = -sum(q for q, _ in legs)
     if rest:
         fills.append(fill(len(fills), rest, 77))
-    cash = -sum(Fraction(f.quantity, Q) * f.price for f in fills)
+    cash = -sum((Fraction(f.quantity, Q) * f.price for f in fills), Fraction(0))
     trips = round_trips(fills)
     assert abs(sum(t.pnl for t in trips) - cash) <= len(fills)  # each closing division rounds by less than one unit
 

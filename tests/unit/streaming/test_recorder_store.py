@@ -358,10 +358,7 @@ def test_reading_a_record_that_is_not_there_does_not_make_it(tmp_path: Path) -> 
 
 
 def test_the_tables_can_be_made_on_postgresql() -> None:
-    made = [
-        str(CreateTable(table).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
-        for table in schema.metadata.sorted_tables
-    ]
+    made = [str(CreateTable(table).compile(dialect=postgresql.dialect())) for table in schema.metadata.sorted_tables]
     whole = "\n".join(made)
     assert "price_e8 BIGINT NOT NULL" in whole
     assert "payload BYTEA NOT NULL" in whole

@@ -66,6 +66,7 @@ class _Store:
     def historical(self, entities: pl.DataFrame) -> pl.DataFrame:
         names = {"event_time": "event_timestamp", "available_time": "created_timestamp"}
         wanted = entities.select("symbol", event_timestamp=pl.col("time") + self._peek)
+        assert self._rows is not None
         return pl.concat([entities, asof_join(wanted, self._rows.rename(names), list(NAMES))], how="horizontal")
 
 

@@ -58,6 +58,7 @@ def run(options: UpOptions) -> dict[str, Any]:
                 supervisor.wait_ready(["feed"], float("inf"))
                 progress.on_phase("report")
                 summary = _finish(state, documents, site, keys, time.time() - started)
+                progress.on_done("report")
         except KeyboardInterrupt:
             raise ConsoleError(f"interrupted; the same command goes on where {options.state} stands") from None
     _print(out, summary, as_json=options.as_json)

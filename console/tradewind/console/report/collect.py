@@ -20,6 +20,7 @@ from tradewind.native.engine import replay_journal
 from tradewind.planning.local import BROKER_KEYS, Site, venue_ca, venue_url
 from tradewind.streaming.datasets import read_dataset
 from tradewind.streaming.recorder import Repository
+from tradewind.streaming.recorder.repository import Fill
 from tradewind.v1 import market_pb2, trading_pb2
 
 
@@ -27,6 +28,7 @@ def collect(state: StateDirectory, documents: Documents, site: Site, bus: Bus, k
     """Everything about the run in `state`. One account per report: the first policy's."""
     account = documents.policies[0].metadata.name
     journal = state.root / "executors" / account / "executor.journal"
+    prices, benchmark, opens = _prices(site, documents)
     with Repository(f"sqlite:///{state.root}/record.db") as repository:
         venue, venue_orders = venue_ledger(venue_url(site), venue_ca(site), keys[BROKER_KEYS[0]], keys[BROKER_KEYS[1]])
         others = [journal_ledger(journal, account), topic_ledger(bus, account), sql_ledger(repository, account)]
@@ -34,19 +36,7 @@ def collect(state: StateDirectory, documents: Documents, site: Site, bus: Bus, k
         replayed = replay_journal(journal)
         decided = replayed["counts"]
         counts = repository.counts()
-        fills = [
-            FillPoint(
-                f.event_time_ns,
-                f.symbol,
-                f.strategy,
-                int(f.quantity * QUANTITY) * (1 if f.side.endswith("BUY") else -1),
-                int(f.price * MONEY),
-                int(f.fee * MONEY),
-                f.internal,
-            )
-            for f in repository.fills(account)
-        ]
-    prices, benchmark, bars = _prices(site, documents)
+        fills = [_fill_point(f, opens) for f in repository.fills(account)]
     equity = _equity(bus, account)
     return RunData(
         run=site.run,
@@ -61,7 +51,7 @@ def collect(state: StateDirectory, documents: Documents, site: Site, bus: Bus, k
         latencies=[*bus_hops(bus), *_executor_hops(state, account)],
         gates=_gates(state),
         counts={
-            "bars": bars,
+            "bars": bus.end_offset("bars"),
             "feature vectors": bus.end_offset("features"),
             "predictions": counts["signals"],
             "intents": counts["intents"],
@@ -97,14 +87,33 @@ def _equity(bus: Bus, account: str) -> list[EquityPoint]:
     return [points[t] for t in sorted(points)]
 
 
-def _prices(site: Site, documents: Documents) -> tuple[dict[str, list[PricePoint]], list[tuple[int, float]], int]:
-    """Closes of the traded symbols, growth of equal parts bought at their first traded closes, and the bar count."""
+def _fill_point(fill: Fill, opens: dict[tuple[str, int], int]) -> FillPoint:
+    quantity = int(fill.quantity * QUANTITY) * (1 if fill.side.endswith("BUY") else -1)
+    price = int(fill.price * MONEY)
+    # A market order trades at the open of its bar; what it paid beyond that is slippage.
+    reference = price if fill.internal else opens.get((fill.symbol, fill.event_time_ns), price)
+    return FillPoint(
+        fill.event_time_ns,
+        fill.symbol,
+        fill.strategy,
+        quantity,
+        price,
+        int(fill.fee * MONEY),
+        fill.internal,
+        quantity * (price - reference) // QUANTITY,
+    )
+
+
+def _prices(
+    site: Site, documents: Documents
+) -> tuple[dict[str, list[PricePoint]], list[tuple[int, float]], dict[tuple[str, int], int]]:
+    """Closes of the traded symbols, growth of equal parts bought at their first traded closes, and each bar's open."""
     assert site.replay is not None
     symbols = sorted({s for strategy in documents.strategies for s in strategy.spec.universe.symbols})
     bars = read_dataset(Path(site.replay.dataset)).bars.filter(pl.col("event_time") > site.replay.trained_until)
     if site.replay.end is not None:
         bars = bars.filter(pl.col("event_time") <= site.replay.end)
-    own = bars.filter(pl.col("symbol").is_in(symbols)).select("event_time", "symbol", "close")
+    own = bars.filter(pl.col("symbol").is_in(symbols)).select("event_time", "symbol", "open", "close")
     prices = {
         symbol: [
             PricePoint(t, c) for t, c in own.filter(pl.col("symbol") == symbol).select("event_time", "close").rows()
@@ -117,7 +126,8 @@ def _prices(site: Site, documents: Documents) -> tuple[dict[str, list[PricePoint
     first = np.array([column[~np.isnan(column)][0] for column in closes.T])
     growth = np.where(np.isnan(closes), 1.0, closes / first).mean(axis=1)
     times = wide["event_time"].to_list()
-    return prices, list(zip(times, growth.tolist(), strict=True)), bars.height
+    opens = {(symbol, time): price for time, symbol, price, _ in own.rows()}
+    return prices, list(zip(times, growth.tolist(), strict=True)), opens
 
 
 def _events(bus: Bus) -> list[tuple[int, str]]:

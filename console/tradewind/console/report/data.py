@@ -20,7 +20,10 @@ class EquityPoint:
 
 @dataclass(frozen=True)
 class FillPoint:
-    """One execution's part of one strategy. Quantity is signed (1e-9), price and fee 1e-8."""
+    """One execution's part of one strategy. Quantity is signed (1e-9), price and fee 1e-8.
+
+    `slippage` (1e-8) is what the price cost against the bar's open; 0 for what was crossed inside the account.
+    """
 
     time: int
     symbol: str
@@ -29,6 +32,7 @@ class FillPoint:
     price: int
     fee: int
     internal: bool
+    slippage: int = 0
 
 
 @dataclass(frozen=True)

@@ -46,13 +46,14 @@ def _cards(data: RunData, figures: Performance, trips: list[RoundTrip]) -> list[
     """Title, figure and what to compare it with."""
     wins = sum(t.pnl > 0 for t in trips)
     fees = sum(f.fee for f in data.fills)
+    slippage = sum(f.slippage for f in data.fills)
     return [
         ("Return after costs", f"{figures.total_return:+.1%}", f"buy and hold {figures.benchmark_return:+.1%}"),
         ("Sharpe", _ratio(figures.sharpe), f"buy and hold {_ratio(figures.benchmark_sharpe)}"),
         ("Largest drawdown", f"{figures.max_drawdown:.1%}", f"buy and hold {figures.benchmark_drawdown:.1%}"),
         ("Closed trades", f"{len(trips):,}", f"{wins / len(trips):.0%} won" if trips else "none"),
         ("Mean gross exposure", f"{figures.exposure:.0%}", "of equity"),
-        ("Fees", f"{fees / MONEY:,.2f} USD", "slippage is in the prices"),
+        ("Costs", f"{(fees + slippage) / MONEY:,.2f} USD", f"{slippage / MONEY:,.2f} of it slippage"),
     ]
 
 

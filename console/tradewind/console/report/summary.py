@@ -27,7 +27,7 @@ def summarise(data: RunData, report: Path, seconds: float) -> dict[str, Any]:
         "trades": len(round_trips(data.fills)),
         "equity": text(last),
         "pnl": text(last - data.starting_equity),
-        "costs": text(sum(f.fee for f in data.fills)),
+        "costs": text(sum(f.fee + f.slippage for f in data.fills)),
         "return": figures.total_return,
         "sharpe": figures.sharpe if math.isfinite(figures.sharpe) else None,  # NaN is no JSON
         "max_drawdown": figures.max_drawdown,
