@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -117,6 +118,18 @@ def new_state(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def undisturbed(trade: Callable[..., Run]) -> Run:
     """The run that others are compared with: four months in lockstep."""
     return trade("--end", "2011-06-30")
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """HOST:PORT of a real Kafka of this session."""
+    spec = importlib.util.spec_from_file_location("kafka_broker_for_e2e", ROOT / "tests" / "kafka" / "broker.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with module.Broker(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker.bootstrap
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +51,7 @@ class Site:
         venue_port: port of the simulated venue; None: the broker of the documents.
         predictor_port: port of the predictor.
         broker_url: REST base of the broker when there is no simulated venue.
-        default_features: the feature set of a strategy that names none.
+        default_features: the features of a strategy that names none, in order, with the bars each needs to be warm.
         replay: None for a live run.
         base_dir: directory that relative paths of the documents start from.
     """
@@ -61,15 +61,18 @@ class Site:
     venue_port: int | None
     predictor_port: int
     broker_url: str
-    default_features: Sequence[str]
+    default_features: Mapping[str, int]
     replay: Replay | None
     base_dir: str
     run: str
 
 
-def feature_names(strategy: Strategy, default: Sequence[str]) -> list[str]:
+def feature_names(strategy: Strategy, default: Mapping[str, int]) -> list[str]:
     """The strategy's features in vector order; the one that sizing needs is always among them."""
-    names = list(strategy.spec.features.names or default)
+    limit = strategy.spec.features.max_warm_up_bars
+    names = list(strategy.spec.features.names)
+    if not names:
+        names = [name for name, warm_up in default.items() if limit is None or warm_up <= limit]
     needed = volatility_feature(strategy)
     return names if needed in names else [*names, needed]
 
@@ -82,7 +85,10 @@ def volatility_feature(strategy: Strategy) -> str:
 def feature_set_name(strategy: Strategy) -> str:
     """Name of the strategy's feature set. Strategies on the default features of the same bars and market share one."""
     spec = strategy.spec
-    own = "default" if not spec.features.names else f"of_{strategy.metadata.name.replace('-', '_')}"
+    limit = spec.features.max_warm_up_bars
+    own = f"warm_{limit}" if limit else "default"
+    if spec.features.names:
+        own = f"of_{strategy.metadata.name.replace('-', '_')}"
     context = spec.universe.context
     market = "" if context == _USUAL_CONTEXT else f"_{re.sub('[^a-z0-9]+', '', (context or 'alone').lower())}"
     return f"bars_{spec.bars}_{own}_{spec.sizing.volatility_bars}{market}"

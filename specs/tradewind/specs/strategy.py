@@ -62,6 +62,11 @@ class Features(SpecModel):
         default_factory=list,
         description="Feature names, {category}_{indicator}_{window}_{aggregation}; empty: the default set.",
     )
+    max_warm_up_bars: int | None = Field(
+        None,
+        ge=1,
+        description="Leaves out default features that need more bars, so that a young listing is traded sooner.",
+    )
     max_age: Duration = Field("5d", description="An older vector is not traded on (FeaturesFresh).")
 
 

@@ -44,7 +44,7 @@ def planned(replay: Replay | None) -> list[Workload]:
         venue_port=8443 if replay else None,
         predictor_port=9000,
         broker_url="https://paper-api.alpaca.markets",
-        default_features=DEFAULT_FEATURES,
+        default_features=dict.fromkeys(DEFAULT_FEATURES, 1),
         replay=replay,
         base_dir="/docs",
         run="run-1",

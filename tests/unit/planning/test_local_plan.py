@@ -11,8 +11,17 @@ import pytest
 from tradewind.planning.engine_config import engine_config
 from tradewind.planning.local import Replay, Site, feature_names, feature_set_name, plan, volatility_feature
 from tradewind.planning.workload import Workload
-from tradewind.specs import RiskPolicy, Strategy
+from tradewind.specs import RiskPolicy, Strategy, parse_documents
 
+WARM = """\
+apiVersion: tradewind.dev/v1alpha1
+kind: Strategy
+metadata: {name: young}
+spec:
+  riskPolicy: paper
+  universe: {symbols: [FB]}
+  features: {maxWarmUpBars: 64}
+"""
 KEYS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
 REPLAY = Replay("/data/demo", trained_until=1_000, end=2_000, speed="max", events="/state/events.parquet")
 SITE = Site(
@@ -21,7 +30,7 @@ SITE = Site(
     venue_port=8443,
     predictor_port=9000,
     broker_url="https://paper-api.alpaca.markets",
-    default_features=["tech_rsi_14_raw", "ctx_realvol_21_annual"],
+    default_features={"tech_rsi_14_raw": 15, "ctx_realvol_21_annual": 22},
     replay=REPLAY,
     base_dir="/docs",
     run="run-1",
@@ -189,9 +198,9 @@ def test_the_feature_that_sizing_needs_is_always_there_once() -> None:
     own = strategy("one", sizing={"volatilityBars": 60})
     needed = volatility_feature(own)
     assert needed == "vol_historical_60_annual"
-    assert feature_names(own, ["a"]) == ["a", needed]
+    assert feature_names(own, {"a": 1}) == ["a", needed]
     named = strategy("one", sizing={"volatilityBars": 60}, features={"names": [needed, "b"]})
-    assert feature_names(named, ["a"]) == [needed, "b"]
+    assert feature_names(named, {"a": 1}) == [needed, "b"]
 
 
 def test_only_gated_models_are_served_live() -> None:
@@ -329,3 +338,10 @@ def test_an_unbound_strategy_gets_no_engine() -> None:
         engine_config(policy("paper", "other"), ONE)
     with pytest.raises(ValueError, match="Strategy/one is not bound to RiskPolicy/other"):
         engine_config(policy("other", "one"), ONE)
+
+
+def test_a_warm_up_limit_leaves_out_slow_features_and_makes_a_set_of_its_own() -> None:
+    (document,) = [d for d in parse_documents(WARM, "warm.yaml") if isinstance(d, Strategy)]
+    default = {"fast": 10, "exact": 64, "slow": 65}
+    assert feature_names(document, default) == ["fast", "exact", "vol_historical_20_annual"]
+    assert feature_set_name(document) == "bars_1d_warm_64_20"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tradewind.console.default_features import default_features
 from tradewind.console.documents import load_complete
 from tradewind.console.progress import RunProgress
 from tradewind.console.stack import LocalStack, absolute
 from tradewind.console.state import StateDirectory
 from tradewind.console.trading_window import choose_window
-from tradewind.native.features import DEFAULT_FEATURES
 from tradewind.planning.local import Replay, Site, plan
 from tradewind.planning.workload import Workload
 
@@ -29,7 +29,7 @@ def run(files: list[Path], replay: str, state: Path, *, force: bool, as_json: bo
         venue_port=None,
         predictor_port=0,
         broker_url="",
-        default_features=DEFAULT_FEATURES,
+        default_features=default_features(),
         replay=Replay(window.dataset, window.trained_until, window.end, "max"),
         base_dir=absolute(documents.files[0].parent),
         run="train",

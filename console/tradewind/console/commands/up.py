@@ -12,13 +12,13 @@ from typing import Any
 from rich.console import Console
 
 from tradewind.bus import BusError, open_bus
+from tradewind.console.default_features import default_features
 from tradewind.console.documents import Documents, load_complete
 from tradewind.console.errors import ConsoleError
 from tradewind.console.progress import RunProgress
 from tradewind.console.stack import LocalStack, absolute, broker_keys, free_port
 from tradewind.console.state import StateDirectory
 from tradewind.console.trading_window import Window, choose_window, write_history_events
-from tradewind.native.features import DEFAULT_FEATURES
 from tradewind.planning.local import Replay, Site, news_configs, plan
 
 
@@ -148,7 +148,7 @@ def _site(options: UpOptions, documents: Documents, state: StateDirectory, bus: 
         venue_port=ports["venue"] if window else None,
         predictor_port=ports["predictor"],
         broker_url=_broker_url(documents),
-        default_features=DEFAULT_FEATURES,
+        default_features=default_features(),
         replay=Replay(window.dataset, window.trained_until, window.end, speed, events) if window else None,
         base_dir=base_dir,
         run=name,

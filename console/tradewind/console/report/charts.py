@@ -28,12 +28,12 @@ def moment(time: int) -> datetime:
 def _style(figure: go.Figure, height: int) -> go.Figure:
     figure.update_layout(
         height=height,
-        margin={"l": 64, "r": 24, "t": 24, "b": 36},
+        margin={"l": 64, "r": 24, "t": 40, "b": 36},
         paper_bgcolor="white",
         plot_bgcolor="white",
         font={"family": "Inter, system-ui, sans-serif", "size": 12, "color": INK},
         hovermode="x unified",
-        legend={"orientation": "h", "y": 1.06, "x": 0},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
     )
     figure.update_xaxes(showgrid=False, linecolor="#d5dce3")
     figure.update_yaxes(gridcolor="#edf1f5", zerolinecolor="#d5dce3")
@@ -104,11 +104,13 @@ def price_chart(data: RunData, symbol: str) -> go.Figure:
             1,
             1,
         )  # fmt: skip
-    held, times, quantities = 0, [], []
+    held, times, quantities = 0, [moment(prices[0].time)], [0.0]
     for fill in fills:
         held += fill.quantity
         times.append(moment(fill.time))
         quantities.append(held / QUANTITY)
+    times.append(moment(prices[-1].time))
+    quantities.append(held / QUANTITY)
     figure.add_trace(
         go.Scatter(x=times, y=quantities, name="position, shares", line={"color": BLUE, "width": 1, "shape": "hv"},
                    fill="tozeroy", showlegend=False), 2, 1,

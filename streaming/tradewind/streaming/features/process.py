@@ -180,9 +180,12 @@ class FeatureProcess:
     def _write(self, vectors: list[Vector]) -> int:
         fresh = [vector for vector in vectors if vector.bar_offset not in self._published]
         self._published.difference_update(vector.bar_offset for vector in vectors)
+        # The topic first: whoever trades on it must not wait for the store. What a crash leaves between the two is
+        # pushed after the restart, because nothing is committed before both; a row pushed twice changes nothing.
         if fresh:
-            self._sink.push([FeatureRow(v.symbol, v.event_time, v.available_time, v.values) for v in fresh])
             self._bus.publish_many([Outgoing(FEATURES, v.symbol, self._message(v)) for v in fresh])
+        if vectors:
+            self._sink.push([FeatureRow(v.symbol, v.event_time, v.available_time, v.values) for v in vectors])
         return len(fresh)
 
     def _message(self, vector: Vector) -> FeatureVector:
