@@ -37,6 +37,7 @@ def test_a_run_trades_and_every_keeper_of_books_agrees(undisturbed: Any) -> None
     assert summary["predictions"] == summary["features"]
     assert summary["disagreements"] == []
     assert summary["venue_agrees"] is True
+    assert summary["dead_letters"] == 0
     assert (undisturbed.state / "report.html").stat().st_size > 10**6
 
 
@@ -79,6 +80,7 @@ def test_two_strategies_on_one_account_are_netted(
     path.write_text("---\n".join([*sides, policy]))
     run = trade("--end", "2011-05-31", files=path)
     assert run.summary["disagreements"] == []
+    assert run.summary["dead_letters"] == 0
 
     with Repository(f"sqlite:///{run.state}/record.db") as record:
         books = record.positions_at("paper")

@@ -173,6 +173,12 @@ class Supervisor:
                     raise ConsoleError(f"{name} was not ready after {timeout_s:.0f} s; see {log}")
             self.raise_failures()
 
+    def watch(self) -> None:
+        """Keeps the run going until a process gives up (ConsoleError) or somebody interrupts."""
+        while True:
+            self.raise_failures()
+            time.sleep(0.5)
+
     def raise_failures(self) -> None:
         """Raises ConsoleError with the one line of a process that gave up."""
         for process in self.processes.values():

@@ -14,6 +14,7 @@ from tradewind.specs.strategy import NewsSource, Universe
 
 BROKER_KEYS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
 FEATURES_GROUP = "features"
+ALPACA = {"paper": "https://paper-api.alpaca.markets", "live": "https://api.alpaca.markets"}
 _USUAL_CONTEXT = Universe.model_fields["context"].default
 
 
@@ -50,7 +51,7 @@ class Site:
         bus: bus URL.
         venue_port: port of the simulated venue; None: the broker of the documents.
         predictor_port: port of the predictor.
-        broker_url: REST base of the broker when there is no simulated venue.
+        broker_url: REST base of the broker (APCA_API_BASE_URL) for policies that name none; empty: Alpaca's own.
         default_features: the features of a strategy that names none, in order, with the bars each needs to be warm.
         replay: None for a live run.
         base_dir: directory that relative paths of the documents start from.
@@ -119,12 +120,14 @@ def plan(strategies: Sequence[Strategy], policies: Sequence[RiskPolicy], site: S
 
 def broker_url(policy: RiskPolicy, site: Site) -> str:
     """REST base for the orders of an account. A replay trades at the simulated venue, whatever the policy names."""
-    return venue_url(site) if site.venue_port is not None else policy.spec.broker.url or site.broker_url
+    if site.venue_port is not None:
+        return venue_url(site)
+    return policy.spec.broker.url or site.broker_url or ALPACA[policy.spec.account]
 
 
 def venue_url(site: Site) -> str:
-    """REST base of the broker."""
-    return site.broker_url if site.venue_port is None else f"https://127.0.0.1:{site.venue_port}"
+    """REST base of the simulated venue."""
+    return f"https://127.0.0.1:{site.venue_port}"
 
 
 def venue_ca(site: Site) -> str | None:

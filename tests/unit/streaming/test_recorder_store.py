@@ -182,7 +182,7 @@ def test_a_contradiction_is_refused_and_the_first_word_stays(
     [refusal] = desk.refusals
     assert refusal.record.message == liar
     assert refusal.reason == (
-        "account paper, execution_id x1, strategy trend: is recorded in fills with other content"
+        "account paper, execution_id x1, strategy trend, internal False: is recorded in fills with other content"
     )  # fmt: skip
 
 
@@ -229,6 +229,14 @@ def test_books_are_answered_as_of_a_time(desk: Desk, repository: Repository) -> 
     assert now.event_time_ns == 30
     curve = [(point.event_time_ns, point.equity) for point in repository.equity_curve("paper")]
     assert curve == [(10, Decimal(100)), (20, Decimal(91)), (30, Decimal(120))]
+
+
+def test_one_strategys_broker_part_and_crossed_part_of_an_execution_are_both_kept(
+    desk: Desk, repository: Repository
+) -> None:
+    assert desk.write(("fills", fill(quantity=100)), ("fills", fill(quantity=60, internal=True))) == 2
+    assert [(row.internal, row.quantity * 10**9) for row in repository.fills()] == [(False, 100), (True, 60)]
+    assert desk.reasons() == []
 
 
 def test_signals_and_fills_are_found_by_strategy_symbol_and_time(desk: Desk, repository: Repository) -> None:

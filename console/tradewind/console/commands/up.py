@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -11,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from tradewind.bus import BusError, open_bus
+from tradewind.bus import Bus, BusError, open_bus
 from tradewind.console.default_features import default_features
 from tradewind.console.documents import Documents, load_complete
 from tradewind.console.errors import ConsoleError
@@ -19,7 +20,9 @@ from tradewind.console.progress import RunProgress
 from tradewind.console.stack import LocalStack, absolute, broker_keys, free_port
 from tradewind.console.state import StateDirectory
 from tradewind.console.trading_window import Window, choose_window, write_history_events
-from tradewind.planning.local import Replay, Site, news_configs, plan
+from tradewind.planning.local import Replay, Site, consumers, news_configs, plan
+
+_QUIET_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ def run(options: UpOptions) -> dict[str, Any]:
         try:
             with stack.running(progress.on_phase) as supervisor:
                 supervisor.wait_ready(["feed"], float("inf"))
+                if site.replay is None:
+                    supervisor.watch()
                 progress.on_phase("report")
                 summary = _finish(state, documents, site, keys, time.time() - started)
                 progress.on_done("report")
@@ -74,15 +79,24 @@ def _finish(
     from tradewind.console.report.summary import summarise
 
     with open_bus(site.bus) as bus:
-        bus.wait_committed(
-            {("recorder", "fills"): bus.end_offset("fills"), ("recorder", "orders"): bus.end_offset("orders")}, 30
-        )
+        _await_quiet(bus, documents)
         data = collect(state, documents, site, bus, keys)
     report = state.root / "report.html"
     report.write_text(render(data), encoding="utf-8")
     summary = summarise(data, report, seconds)
     state.write_json(state.root / "summary.json", summary)
     return summary
+
+
+def _await_quiet(bus: Bus, documents: Documents) -> None:
+    """Until everyone has read what was published; at recorded speed the feed waits for nobody."""
+    executors = sorted({f"executor-{s.spec.risk_policy}" for s in documents.strategies})
+    chain = [(group, topic) for group, topic in ((c["group"], c["topic"]) for c in consumers(documents.strategies, []))]
+    chain += [(e, topic) for e in executors for topic in ("bars", "intents")]
+    chain += [("recorder", topic) for topic in ("signals", "intents", "orders", "fills", "positions")]
+    for group, topic in chain:
+        if not bus.wait_committed({(group, topic): bus.end_offset(topic)}, _QUIET_S):
+            raise ConsoleError(f"{group} has not read all of {topic} after {_QUIET_S:.0f} s; see its log")
 
 
 def _speed(text: str) -> str | float:
@@ -147,7 +161,7 @@ def _site(options: UpOptions, documents: Documents, state: StateDirectory, bus: 
         bus=bus,
         venue_port=ports["venue"] if window else None,
         predictor_port=ports["predictor"],
-        broker_url=_broker_url(documents),
+        broker_url=os.environ.get("APCA_API_BASE_URL", ""),
         default_features=default_features(),
         replay=Replay(window.dataset, window.trained_until, window.end, speed, events) if window else None,
         base_dir=base_dir,
@@ -169,11 +183,6 @@ def _day(text: str | None, option: str) -> date | None:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError:
         raise ConsoleError(f"{option} {text}: write a day as YYYY-MM-DD") from None
-
-
-def _broker_url(documents: Documents) -> str:
-    live = any(p.spec.account == "live" for p in documents.policies)
-    return "https://api.alpaca.markets" if live else "https://paper-api.alpaca.markets"
 
 
 def _print(out: Console, summary: dict[str, Any], *, as_json: bool) -> None:

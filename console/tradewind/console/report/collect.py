@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tradewind.bus import Bus
+from tradewind.bus import TOPICS, Bus, dead_topic
 from tradewind.console.agreement import disagreements
 from tradewind.console.documents import Documents
 from tradewind.console.report.data import MONEY, QUANTITY, EquityPoint, FillPoint, Gate, HopLatency, PricePoint, RunData
@@ -58,6 +58,7 @@ def collect(state: StateDirectory, documents: Documents, site: Site, bus: Bus, k
             "refused intents": decided["rejected"],
             "orders": counts["orders"],
             "orders at the venue": venue_orders,
+            "dead letters": sum(bus.end_offset(dead_topic(t)) for t in TOPICS),
             "fills": len({(f.time, f.symbol, f.price) for f in fills}),
         },
         decision_hash=replayed["decision_hash"],

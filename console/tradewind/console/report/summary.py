@@ -24,6 +24,7 @@ def summarise(data: RunData, report: Path, seconds: float) -> dict[str, Any]:
         "rejections_by_code": data.rejections,
         "orders": data.counts.get("orders", 0),
         "fills": data.counts.get("fills", 0),
+        "dead_letters": data.counts.get("dead letters", 0),
         "trades": len(round_trips(data.fills)),
         "equity": text(last),
         "pnl": text(last - data.starting_equity),

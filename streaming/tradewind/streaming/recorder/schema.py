@@ -27,8 +27,8 @@ def _number(name: str) -> Column[float]:
     return Column(name, Double, nullable=False)
 
 
-def _flag(name: str) -> Column[bool]:
-    return Column(name, Boolean, nullable=False)
+def _flag(name: str, *, key: bool = False) -> Column[bool]:
+    return Column(name, Boolean, primary_key=key, nullable=False)
 
 
 store = Table(
@@ -101,7 +101,8 @@ fills = Table(
     _whole("price_e8"),
     _whole("fee_e8"),
     _whole("event_time_ns"),
-    _flag("internal"),
+    # A strategy can have two parts of one execution: what the broker filled, and what crossed with another strategy.
+    _flag("internal", key=True),
     _whole("journal_sequence"),
     _text("digest"),
     _whole("bus_offset"),
@@ -274,7 +275,7 @@ dead_letters = Table(
 
 ONCE: dict[Table, tuple[str, ...]] = {
     order_events: ("digest",),
-    fills: ("account", "execution_id", "strategy"),
+    fills: ("account", "execution_id", "strategy", "internal"),
     signals: ("id",),
     intents: ("id",),
     news_events: ("id",),
