@@ -20,6 +20,15 @@ _PREFIXES = {
     "executor": "starting the executor of",
     "signals": "starting the signals of",
 }
+# Where each stage of a training lies in its bar, by the time it usually takes; the bar is full when the model is there.
+_TRAINING = {
+    "history": (0, 2),
+    "dataset": (2, 20),
+    "search": (20, 80),
+    "gates": (80, 92),
+    "fit": (92, 98),
+    "register": (98, 99),
+}
 
 
 class RunProgress:
@@ -59,7 +68,9 @@ class RunProgress:
             self._progress.update(task, completed=message["step"], total=message["total"])
         elif "stage" in message:
             words = f"{name.replace('train-', 'training ')}: {message['stage']}"
-            self._progress.update(task, description=words, completed=round(100 * message.get("fraction", 0)), total=100)
+            first, last = _TRAINING.get(message["stage"], (0, 0))
+            done = first + (last - first) * message.get("fraction", 0.0)
+            self._progress.update(task, description=words, completed=round(done), total=100)
         elif "gates_passed" in message:
             self._end(name, name.replace("train-", "trained "))
         elif message.get("ready") and name != "feed":

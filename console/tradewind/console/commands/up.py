@@ -196,7 +196,7 @@ def _print(out: Console, summary: dict[str, Any], *, as_json: bool) -> None:
         f"({summary['rejections']:,} refused) → {summary['orders']:,} orders → {summary['fills']:,} fills"
     )
     out.print(
-        f"equity {summary['equity']} USD, P&L {summary['pnl']} USD after {summary['costs']} USD of fees "
+        f"equity {summary['equity']} USD, P&L {summary['pnl']} USD after {summary['costs']} USD of costs "
         f"({summary['return']:+.1%}; buy and hold {summary['buy_and_hold_return']:+.1%})"
     )
     out.print(f"venue, executor, fills topic and SQL {agree}; decision hash {summary['decision_hash'][:16]}…")
