@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import grpc
@@ -39,8 +39,8 @@ def train() -> lightgbm.Booster:
     return lightgbm.train(parameters, lightgbm.Dataset(x, y, feature_name=list(DEFAULT_FEATURES)), 100)
 
 
-def register(root: Path, booster: lightgbm.Booster) -> str:
-    """The model in a registry below `root`; returns its URI."""
+def register(root: Path, booster: lightgbm.Booster, names: Sequence[str] = DEFAULT_FEATURES) -> str:
+    """The model, of the features `names`, in a registry below `root`; returns its URI."""
     uri = f"sqlite:///{root / 'mlflow.db'}"
     client = MlflowClient(uri, uri)
     run = client.create_run(client.create_experiment("benchmark", (root / "artefacts").as_uri()))
@@ -48,8 +48,8 @@ def register(root: Path, booster: lightgbm.Booster) -> str:
         name=MODEL,
         task="classification",
         feature_set="daily",
-        feature_set_version=feature_set_version(DEFAULT_FEATURES),
-        features=list(DEFAULT_FEATURES),
+        feature_set_version=feature_set_version(names),
+        features=list(names),
         horizon_bars=5,
         label="noise",
         prediction_scale=1.0,

@@ -59,7 +59,7 @@ class ExposureLimits(SpecModel):
     sector: PositiveFraction = Field(0.25, description="Per sector.")
     sectors: dict[str, PositiveFraction] = later(default_factory=dict, description="Own caps of single sectors.")
     sector_of: dict[Ticker, str] = Field(
-        default_factory=dict, description="Sector of each symbol; a symbol without one has its own."
+        default_factory=dict, description="Sector of each symbol; a symbol without one is in no sector."
     )
     correlated_group: PositiveFraction = later(0.30, description="Per group of correlated symbols.")
     pair_correlation: PositiveFraction = later(0.80, description="Correlation from which two symbols are one group.")
@@ -125,7 +125,9 @@ class Limits(SpecModel):
     order: OrderLimits = Field(default_factory=OrderLimits)
     volatility: VolatilityLimits = Field(default_factory=VolatilityLimits)
     session: SessionLimits = Field(default_factory=SessionLimits)
-    restricted: list[Ticker] = Field(default_factory=list, description="Symbols that may only be reduced.")
+    restricted: list[Ticker] = Field(
+        default_factory=list, description="Symbols whose orders are all refused, except by the kill switch."
+    )
     shorting: bool = Field(True, description="Whether short positions are allowed.")
 
     @model_validator(mode="after")

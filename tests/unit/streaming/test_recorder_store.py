@@ -235,7 +235,7 @@ def test_one_strategys_broker_part_and_crossed_part_of_an_execution_are_both_kep
     desk: Desk, repository: Repository
 ) -> None:
     assert desk.write(("fills", fill(quantity=100)), ("fills", fill(quantity=60, internal=True))) == 2
-    assert [(row.internal, row.quantity * 10**9) for row in repository.fills()] == [(False, 100), (True, 60)]
+    assert [(row.internal, int(row.quantity * 10**9)) for row in repository.fills()] == [(False, 100), (True, 60)]
     assert desk.reasons() == []
 
 

@@ -1,0 +1,52 @@
+"""The hashed requirement lists are what the members ask for, and no more than the demo needs."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[3]
+MEMBERS = sorted(p.parent for p in ROOT.glob("*/pyproject.toml"))
+
+
+def locked(name: str) -> dict[str, str]:
+    text = (ROOT / "requirements" / name).read_text()
+    pins = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", text, re.M)
+    return {canonicalize_name(n): v for n, v in pins}
+
+
+def test_every_dependency_is_locked_at_a_version_it_accepts() -> None:
+    lock = locked("run.txt")
+    projects = [tomllib.loads((m / "pyproject.toml").read_text())["project"] for m in MEMBERS]
+    wanted = [Requirement(d) for project in projects for d in project["dependencies"]]
+    third_party = [r for r in wanted if not r.name.startswith("tradewind-")]
+    assert len(third_party) > 30
+    for requirement in third_party:
+        name = canonicalize_name(requirement.name)
+        assert name in lock, f"{name} is not in requirements/run.txt; run make lock"
+        assert requirement.specifier.contains(lock[name]), f"{requirement} but {lock[name]} is locked; run make lock"
+
+
+@pytest.mark.parametrize("name", ["run.txt", "dev.txt"])
+def test_every_locked_file_has_a_hash_and_no_address(name: str) -> None:
+    text = (ROOT / "requirements" / name).read_text()
+    entries = re.split(r"^(?=\S)", text, flags=re.M)
+    pinned = [e for e in entries if "==" in e]
+    assert len(pinned) > 100
+    assert all("--hash=sha256:" in e for e in pinned)
+    assert "://" not in text
+
+
+def test_the_demos_environment_carries_no_torch() -> None:
+    assert not {n for n in locked("run.txt") if n.startswith(("torch", "nvidia"))}
+
+
+def test_what_the_tests_add_is_only_added() -> None:
+    run, dev = locked("run.txt"), locked("dev.txt")
+    assert run.items() <= dev.items()
+    assert {"pytest", "hypothesis", "ruff"} <= set(dev) - set(run)
