@@ -126,7 +126,7 @@ class Limits(SpecModel):
     volatility: VolatilityLimits = Field(default_factory=VolatilityLimits)
     session: SessionLimits = Field(default_factory=SessionLimits)
     restricted: list[Ticker] = Field(
-        default_factory=list, description="Symbols whose orders are all refused, except by the kill switch."
+        default_factory=list, description="No orders in these; only the kill switch closes them."
     )
     shorting: bool = Field(True, description="Whether short positions are allowed.")
 
