@@ -46,12 +46,27 @@ def import_files(
             timezone=timezone,
             interval=interval,
             columns=columns,
-            symbol=SymbolFrom("fixed", symbol) if symbol else None,
+            symbol=_symbol_from(files, symbol, columns),
             context=[context] if context else [],
         )
     except DataError as error:
         raise ConsoleError(str(error)) from None
     _report(summary.directory, summary.bars, summary.warnings, as_json)
+
+
+def _symbol_from(files: list[Path], symbol: str | None, columns: dict[str, str]) -> SymbolFrom:
+    """The given symbol; else the files' symbol column; else, for files without one, their names."""
+    if symbol:
+        return SymbolFrom("fixed", symbol)
+    wanted = columns.get("symbol", "symbol")
+    if any(f.suffix.lower() == ".csv" and f.exists() and wanted not in _heading(f) for f in files):
+        return SymbolFrom("file")
+    return SymbolFrom("column", "symbol")
+
+
+def _heading(path: Path) -> list[str]:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return [name.strip().strip('"') for name in file.readline().split(",")]
 
 
 def pull(
