@@ -19,6 +19,9 @@ test: $(VENV)/.dev.stamp ## Everything that must pass: format, types, layers, na
 check: $(VENV)/.dev.stamp ## Formatters, linters, types and layers only
 	tools/check
 
+tidy: $(VENV)/.dev.stamp ## clang-tidy over the native sources (has findings; not part of make test yet)
+	tools/tidy
+
 setup: $(VENV)/.run.stamp ## Only the set-up of `make demo`
 
 lock: .uv/bin/uv ## Resolve the dependencies again and write requirements/*.txt
@@ -49,4 +52,4 @@ $(VENV)/.dev.stamp: $(VENV)/.run.stamp requirements/dev.txt
 	$(UV_INSTALL) --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.PHONY: demo test check setup lock help
+.PHONY: demo test check tidy setup lock help

@@ -25,7 +25,7 @@ _HOPS = {
     "decide": "engine thread → risk decided and journalled",
     "encode": "decided → request bytes",
     "write": "request bytes → written to TLS",
-    "total": "intent → order written",
+    "total": "intent → order written (idle connection)",
     "answer": "order written → broker's answer in the books",
 }
 
