@@ -316,7 +316,6 @@ def _signals(strategy: Strategy, policy: RiskPolicy, strategies: Sequence[Strate
             "volatility_feature": volatility_feature(strategy),
             "features": feature_names(strategy, site.default_features),
             "feature_set": feature_set_name(strategy),
-            "recorded_time": site.replay is not None,
             "positions_timeout_s": None if lockstep else 5.0,
             "virtual_time": site.replay is not None,
         },

@@ -24,7 +24,6 @@ class SignalConfig(BaseModel):
     volatility_feature: str = Field(description="Feature that sizing takes as annual volatility.")
     features: list[str] = Field(description="Names, in the order of the vectors.")
     feature_set: str = Field(description="Name of the feature set; vectors of others are not ours.")
-    recorded_time: bool = Field(False, description="A replay: age counts from the vectors' own times.")
     positions_timeout_s: float | None = Field(
         None, description="How long to wait for a position snapshot as new as the vector; null (lockstep): for ever."
     )
