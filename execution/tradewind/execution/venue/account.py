@@ -83,14 +83,15 @@ def buying_power(equity: int, long: int, short: int, reserved: int, multiplier: 
     return max(0, multiplier * equity - long + short - reserved)
 
 
-def reserve_price(side: str, limit_price: int | None, asset: Asset) -> int | None:
+def reserve_price(side: str, limit_price: int | None, stop_price: int | None, asset: Asset) -> int | None:
     """The price at which an opening order is reserved, or None when there is none to go by.
 
-    A limited buy counts at its limit, a market buy at 4 % over the market below $50 and 2.5 % above; a short at the
-    larger of its limit and the ask plus 3 %.
+    A limited buy counts at its limit, a market buy at 4 % over the market below $50 and 2.5 % above, a stop to buy as
+    much over its stop price; a short at the larger of its limit and the ask plus 3 %.
     """
     market = asset.ask if asset.ask is not None else asset.last
     if side == "buy":
+        market = stop_price or market
         if limit_price is not None or market is None:
             return limit_price
         return market * (1040 if market < 50 * 10**8 else 1025) // 1000

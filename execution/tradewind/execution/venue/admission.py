@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tradewind.execution.venue.account import reserve_price
-from tradewind.execution.venue.market import Asset, unknown_asset
-from tradewind.execution.venue.money import PRICE_ONE, notional
+from tradewind.execution.venue.market import Asset
+from tradewind.execution.venue.money import PRICE_ONE, notional, price_text, qty_text
 from tradewind.execution.venue.order_request import OrderRequest
 from tradewind.execution.venue.orders import Order
 from tradewind.execution.venue.rejections import (
     bad_field,
     forbidden,
+    insufficient_balance,
     insufficient_buying_power,
     insufficient_qty,
     unprocessable,
@@ -35,17 +36,17 @@ def check_client_id(state: State, client_order_id: str | None) -> None:
         raise bad_field("client_order_id must be unique")
 
 
-def admit(state: State, request: OrderRequest, replaces: Order | None = None) -> Admission:
+def admit(state: State, request: OrderRequest, asset: Asset, now: int, replaces: Order | None = None) -> Admission:
     """Let `request` pass or raise Rejection. `replaces` is the order it takes the place of: it counts as gone."""
     if state.account.suspend_trade:
         raise forbidden("account is not authorized to trade")
-    asset = _asset(state, request)
-    if request.time_in_force in ("opg", "cls") and not state.terms.virtual:
-        raise unprocessable(f"time_in_force {request.time_in_force} needs this venue's virtual clock")
+    _check_asset(asset, request)
+    if request.time_in_force in ("opg", "cls") and not state.hours.takes_auction_order(request.time_in_force, now):
+        raise unprocessable(f"{request.time_in_force} orders come too late for this auction and too early for the next")
     _check_wash(state, request)
     intent = _intent(state, request)
-    price = reserve_price(request.side, request.limit_price, asset)
-    if price is None:
+    price = reserve_price(request.side, request.limit_price, request.stop_price, asset)
+    if price is None or (asset.last is None and request.type == "trailing_stop"):
         raise unprocessable(f'asset "{request.symbol}" has no market price yet')
     cost = request.notional if request.qty is None else notional(price, request.qty)
     assert cost is not None
@@ -53,23 +54,30 @@ def admit(state: State, request: OrderRequest, replaces: Order | None = None) ->
         _check_quantity(state, request, replaces, asset)
     else:
         _check_opening(state, request, asset)
-        if request.is_fractional and cost < PRICE_ONE:
-            raise forbidden("cost basis must be >= minimal amount of order 1")
-        available = state.buying_power(without=replaces)
-        if cost > available:
-            raise insufficient_buying_power(available, cost)
+        _check_cost(state, request, cost, replaces)
     return Admission(intent, price)
 
 
-def _asset(state: State, request: OrderRequest) -> Asset:
-    asset = state.assets.get(request.symbol)
-    if asset is None:
-        raise unknown_asset(request.symbol)
+def _check_cost(state: State, request: OrderRequest, cost: int, replaces: Order | None) -> None:
+    """Pairs are bought with cash only."""
+    least = 10 if request.is_crypto else 1
+    if (request.is_fractional or request.is_crypto) and cost < least * PRICE_ONE:
+        raise forbidden(f"cost basis must be >= minimal amount of order {least}")
+    if request.is_crypto:
+        available = state.free_cash(without=replaces)
+        if cost > available:
+            raise insufficient_balance(request.symbol.partition("/")[2], price_text(cost), price_text(available))
+        return
+    available = state.buying_power(without=replaces)
+    if cost > available:
+        raise insufficient_buying_power(available, cost)
+
+
+def _check_asset(asset: Asset, request: OrderRequest) -> None:
     if not asset.tradable:
         raise unprocessable(f'asset "{asset.symbol}" is not tradable')
     if request.is_fractional and not asset.fractionable:
         raise forbidden(f'asset "{asset.symbol}" is not fractionable')
-    return asset
 
 
 def _check_wash(state: State, request: OrderRequest) -> None:
@@ -99,12 +107,18 @@ def _check_quantity(state: State, request: OrderRequest, replaces: Order | None,
     if requested is None:
         assert request.notional is not None and asset.last is not None  # noqa: PT018
         requested = request.notional * 10**9 // asset.last
+    if requested > existing - held and asset.is_crypto:
+        currency = asset.symbol.partition("/")[0]
+        raise insufficient_balance(currency, qty_text(requested), qty_text(existing - held))
     if requested > existing - held:
         raise insufficient_qty(request.symbol, requested, existing, held, related)
 
 
 def _check_opening(state: State, request: OrderRequest, asset: Asset) -> None:
     short = request.side == "sell"
+    if short and asset.is_crypto:
+        requested = qty_text(request.qty) if request.qty is not None else price_text(request.notional or 0)
+        raise insufficient_balance(asset.symbol.partition("/")[0], requested, "0")
     if short and (not state.terms.allow_shorts or state.account.no_shorting):
         raise forbidden("account is not allowed to short")
     if short and not asset.shortable:

@@ -35,6 +35,9 @@ class VenueConfig(BaseModel):
     rate_limit_per_minute: int | None = Field(None, ge=1, description="Requests per minute; null is unlimited.")
     symbols: tuple[str, ...] = Field((), description="Assets known from the start; bars bring others.")
     clock: Literal["virtual", "wall"] = Field("virtual", description="Whose time it is: /sim/advance's or the host's.")
+    hours: Literal["any", "exchange"] = Field(
+        "any", description="Real time: whether orders for shares trade at any hour or wait for the exchange's."
+    )
     start_time: int = Field(0, ge=0, description="Virtual time of new books, ns since the Unix epoch.")
 
     def terms(self) -> Terms:

@@ -7,39 +7,39 @@ Each operation either raises Rejection and leaves the books untouched, or change
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace as altered
 
 from tradewind.execution.venue.admission import Admission, admit, check_client_id
-from tradewind.execution.venue.matching import match_quote
+from tradewind.execution.venue.market import unknown_asset
+from tradewind.execution.venue.matching import Match, match_quote
 from tradewind.execution.venue.money import QTY_ONE, QTY_PLACES, to_fixed
-from tradewind.execution.venue.order_request import OrderRequest, parse_order, parse_replace
+from tradewind.execution.venue.order_request import OrderRequest, parse_order
 from tradewind.execution.venue.orders import Order, stable_id
 from tradewind.execution.venue.rejections import Rejection, bad_field, not_found, order_not_found, unprocessable
+from tradewind.execution.venue.replace_request import parse_replace
 from tradewind.execution.venue.state import State
+from tradewind.execution.venue.stops import follow, reaches, trailed
 from tradewind.execution.venue.wire import Json, order_json
 
 
-def submit(state: State, body: Mapping[str, object], now: int, day_end: int | None = None) -> Json:
-    """Accept a new order. Returns the Order as it was on arrival (`pending_new`); `day_end` is when DAY orders end."""
-    request = parse_order(body)
+def submit(state: State, body: Mapping[str, object], now: int) -> Json:
+    """Accept a new order. Returns the Order as it was on arrival: `pending_new`, or `accepted` when it has to wait."""
+    named = body.get("symbol")
+    if not isinstance(named, str) or not named:
+        raise bad_field("symbol is required")
+    asset = state.find_asset(named)
+    request = parse_order(body, named if asset is None else asset.symbol)
     check_client_id(state, request.client_order_id)
-    for asset in state.assets.values() if request.symbol not in state.assets else ():
-        if asset.id == request.symbol:
-            request = altered(request, symbol=asset.symbol)
-    return _accept(state, request, admit(state, request), now, day_end)
+    if asset is None:
+        raise unknown_asset(named)
+    return _accept(state, request, admit(state, request, asset, now), now)
 
 
-def _accept(
-    state: State,
-    request: OrderRequest,
-    admission: Admission,
-    now: int,
-    day_end: int | None,
-    replaces: Order | None = None,
-) -> Json:
+def _order(
+    state: State, request: OrderRequest, admission: Admission, time: int, replaces: Order | None = None
+) -> Order:
+    """The new order itself, numbered."""
     account = state.account
     account.order_seq += 1
-    time = state.stamp(now)
     order = Order(
         seq=account.order_seq,
         id=stable_id("order", account.order_seq),
@@ -51,6 +51,9 @@ def _accept(
         qty=request.qty,
         notional=request.notional,
         limit_price=request.limit_price,
+        stop_price=request.stop_price,
+        trail_price=request.trail_price,
+        trail_percent=request.trail_percent,
         status="pending_new",
         position_intent=admission.position_intent,
         extended_hours=request.extended_hours,
@@ -58,20 +61,46 @@ def _accept(
         updated_at=time,
         submitted_at=time,
         reserve_price=admission.reserve_price,
-        expires_at=day_end if request.time_in_force == "day" else None,
+        expires_at=state.hours.day_end(time, extended_hours=request.extended_hours)
+        if request.time_in_force == "day"
+        else None,
         replaces=None if replaces is None else replaces.id,
+        hwm=None if replaces is None else replaces.hwm,
     )
+    if order.trails:
+        last = state.assets[order.symbol].last
+        assert last is not None
+        order.stop_price = trailed(order, order.hwm) if order.hwm is not None else None
+        follow(order, last)
+    if order.time_in_force in ("opg", "cls"):
+        order.auction_at = state.hours.auction(order.time_in_force, time)
+    return order
+
+
+def _accept(state: State, request: OrderRequest, admission: Admission, now: int, replaces: Order | None = None) -> Json:
+    time = state.stamp(now)
+    order = _order(state, request, admission, time, replaces)
     if replaces is None:
         state.emit(order, "pending_new", time)
     else:
         _retire(state, replaces, order, time)
+    if not state.hours.admits(extended_hours=order.extended_hours, crypto=order.is_crypto):
+        order.status = "accepted"
+        state.touch(order)
+        state.emit(order, "accepted", time)
+        return order_json(order)
     answer = order_json(order)
+    start_work(state, order, time)
+    return answer
+
+
+def start_work(state: State, order: Order, time: int) -> None:
+    """The order is in the market from now on."""
     order.status = "new"
     state.touch(order)
     state.emit(order, "new", time)
     if not state.terms.virtual:
         trade_now(state, order, time)
-    return answer
 
 
 def _retire(state: State, old: Order, new: Order, time: int) -> None:
@@ -84,7 +113,26 @@ def _retire(state: State, old: Order, new: Order, time: int) -> None:
 
 def trade_now(state: State, order: Order, time: int) -> None:
     """Real-time mode: match `order` against the last quote or price."""
-    match = match_quote(order, state.assets[order.symbol], state.terms)
+    if order.auction_at is not None or not order.is_working:
+        return
+    if not state.hours.admits(extended_hours=order.extended_hours, crypto=order.is_crypto):
+        return
+    asset = state.assets[order.symbol]
+    if order.is_waiting and asset.last is not None:
+        _watch(state, order, asset.last)
+    book(state, order, match_quote(order, asset, state.terms), time)
+
+
+def _watch(state: State, order: Order, price: int) -> None:
+    """A waiting order sees the last price: it is elected, or its stop follows."""
+    assert order.stop_price is not None
+    order.triggered = reaches(price, order.stop_price, order.sign)
+    if order.triggered or follow(order, price):
+        state.touch(order)
+
+
+def book(state: State, order: Order, match: Match, time: int) -> None:
+    """Execute what was matched and cancel the rest when it cannot wait."""
     state.execute(order, match, time)
     if order.is_open and match.cancel_rest:
         state.finish(order, "canceled", time)
@@ -97,7 +145,7 @@ def find_order(state: State, order_id: str) -> Order:
     return order
 
 
-def replace(state: State, order_id: str, body: Mapping[str, object], now: int, day_end: int | None = None) -> Json:
+def replace(state: State, order_id: str, body: Mapping[str, object], now: int) -> Json:
     """Put a new order in the place of an open one. Returns the new Order.
 
     As observed at Alpaca, the replacement starts with nothing filled and works its whole `qty` (the old order's when
@@ -108,24 +156,12 @@ def replace(state: State, order_id: str, body: Mapping[str, object], now: int, d
         raise unprocessable(f'order is already in "{order.status}" state')
     if order.notional is not None:
         raise unprocessable("notional orders cannot be replaced")
-    change = parse_replace(body, order)
-    if change.qty is not None and change.qty <= order.filled_qty:
-        raise unprocessable("qty must be > filled_qty")
-    check_client_id(state, change.client_order_id)
-    request = OrderRequest(
-        symbol=order.symbol,
-        side=order.side,
-        type=order.type,
-        time_in_force=change.time_in_force or order.time_in_force,
-        qty=order.qty if change.qty is None else change.qty,
-        notional=None,
-        limit_price=order.limit_price if change.limit_price is None else change.limit_price,
-        client_order_id=change.client_order_id,
-        extended_hours=order.extended_hours,
-    )
-    if request.is_fractional and request.time_in_force != "day":
-        raise unprocessable("fractional orders must be DAY orders")
-    return _accept(state, request, admit(state, request, replaces=order), now, day_end, replaces=order)
+    if order.status == "accepted":
+        raise unprocessable("cannot replace order in accepted status")
+    request = parse_replace(body, order)
+    check_client_id(state, request.client_order_id)
+    admission = admit(state, request, state.assets[order.symbol], now, replaces=order)
+    return _accept(state, request, admission, now, replaces=order)
 
 
 def cancel(state: State, order_id: str, now: int) -> None:
@@ -150,15 +186,13 @@ def cancel_all(state: State, now: int) -> list[Json]:
 
 def find_position(state: State, symbol_or_id: str) -> str:
     """The symbol of an open position named by symbol or asset id."""
-    for symbol, position in state.positions.items():
-        if position.qty and symbol_or_id in (symbol, state.assets[symbol].id):
-            return symbol
-    raise not_found("position does not exist")
+    asset = state.find_asset(symbol_or_id)
+    if asset is None or not state.position_qty(asset.symbol):
+        raise not_found("position does not exist")
+    return asset.symbol
 
 
-def close_position(
-    state: State, symbol_or_id: str, query: Mapping[str, str], now: int, day_end: int | None = None
-) -> Json:
+def close_position(state: State, symbol_or_id: str, query: Mapping[str, str], now: int) -> Json:
     """Send the market order that closes a position, or `qty` shares or `percentage` of it. Returns that Order."""
     symbol = find_position(state, symbol_or_id)
     held = state.positions[symbol].qty
@@ -179,18 +213,19 @@ def close_position(
         raise bad_field(f"invalid qty or percentage: {error}") from error
     if qty <= 0:
         raise bad_field("qty must be > 0")
-    request = OrderRequest(symbol, "sell" if held > 0 else "buy", "market", "day", qty, None, None, None)
-    return _accept(state, request, admit(state, request), now, day_end)
+    asset = state.assets[symbol]
+    request = OrderRequest(symbol, "sell" if held > 0 else "buy", "market", "gtc" if asset.is_crypto else "day", qty)
+    return _accept(state, request, admit(state, request, asset, now), now)
 
 
-def close_all(state: State, cancel_orders: bool, now: int, day_end: int | None = None) -> list[Json]:
+def close_all(state: State, cancel_orders: bool, now: int) -> list[Json]:
     """Close every position, cancelling all orders first when asked: the rows of the 207 answer."""
     if cancel_orders:
         cancel_all(state, now)
     rows: list[Json] = []
     for symbol in sorted(symbol for symbol, position in state.positions.items() if position.qty):
         try:
-            rows.append({"symbol": symbol, "status": 200, "body": close_position(state, symbol, {}, now, day_end)})
+            rows.append({"symbol": symbol, "status": 200, "body": close_position(state, symbol, {}, now)})
         except Rejection as rejection:
             rows.append({"symbol": symbol, "status": rejection.status, "body": rejection.body})
     return rows

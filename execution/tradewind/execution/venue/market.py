@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tradewind.execution.venue.orders import stable_id
+from tradewind.execution.venue.orders import is_pair, stable_id
 from tradewind.execution.venue.rejections import Rejection, bad_field
 from tradewind.execution.venue.times import SECOND
 
@@ -36,6 +36,19 @@ class Asset:
     @property
     def id(self) -> str:
         return stable_id("asset", self.symbol)
+
+    @property
+    def is_crypto(self) -> bool:
+        return is_pair(self.symbol)
+
+    @property
+    def asset_class(self) -> str:
+        return "crypto" if self.is_crypto else "us_equity"
+
+    @property
+    def position_symbol(self) -> str:
+        """How positions name it: a pair without its slash."""
+        return self.symbol.replace("/", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,21 +210,29 @@ def parse_news(raw: object, where: str) -> News:
     )
 
 
+def new_asset(symbol: str, *, tradable: bool = True) -> Asset:
+    """An asset of which only the symbol is known; pairs cannot be sold short or on margin."""
+    if is_pair(symbol):
+        return Asset(symbol, symbol, exchange="CRYPTO", tradable=tradable, marginable=False, shortable=False)
+    return Asset(symbol, symbol, tradable=tradable)
+
+
 def parse_asset(raw: object, where: str) -> Asset:
     """An asset of `/sim/assets`: a bare symbol or an object. Raises Rejection naming the field."""
     if isinstance(raw, str) and raw:
-        return Asset(raw, name=raw)
+        return new_asset(raw)
     row = _row(raw, where)
-    symbol = _text(row, where, "symbol")
-    flags: dict[str, bool] = {}
+    asset = new_asset(_text(row, where, "symbol"))
     for name in ("tradable", "marginable", "shortable", "fractionable"):
-        value = row.get(name, True)
+        value = row.get(name, getattr(asset, name))
         if not isinstance(value, bool):
             raise bad_field(f"{where}.{name} must be true or false")
-        flags[name] = value
-    return Asset(
-        symbol, name=_text(row, where, "name", symbol), exchange=_text(row, where, "exchange", "NASDAQ"), **flags
-    )
+        if value and asset.is_crypto and name in ("marginable", "shortable"):
+            raise bad_field(f"{where}.{name} must be false for a pair")
+        setattr(asset, name, value)
+    asset.name = _text(row, where, "name", asset.symbol)
+    asset.exchange = _text(row, where, "exchange", asset.exchange)
+    return asset
 
 
 def unknown_asset(symbol: str) -> Rejection:

@@ -1,8 +1,8 @@
 """Core. What one resting order does against one bar or one quote: the price, how much, and what becomes of the rest.
 
 The bar is all the venue knows of the market, so the model is the cautious one: market orders pay the open plus
-slippage, limits fill at the better of open and limit, everything rounds to a tick against the order, and all orders
-of a bar share a fraction of its volume.
+slippage, limits fill at the better of open and limit, stops where they were met plus slippage, everything rounds to a
+tick against the order, and all orders of a bar share a fraction of its volume.
 """
 
 from __future__ import annotations
@@ -41,10 +41,15 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Where in its session a bar lies."""
+    """Where in its session a bar lies; an extended one lies outside the regular hours."""
 
     opening: bool
     closing: bool
+    extended: bool = False
+
+    def admits(self, order: Order) -> bool:
+        """Whether `order` may trade at this time of day."""
+        return not self.extended or order.extended_hours or order.is_crypto
 
 
 def room_of(bar: Bar, terms: Terms) -> int | None:
@@ -56,41 +61,71 @@ def room_of(bar: Bar, terms: Terms) -> int | None:
 
 def slipped(price: int, sign: int, terms: Terms) -> int:
     """`price` made worse by the slippage for a buyer (+1) or seller (-1), and rounded to a tick against it."""
+    return to_tick(_worsened(price, sign, terms), up=sign > 0)
+
+
+def _worsened(price: int, sign: int, terms: Terms) -> int:
     raw = price * (PPM + sign * terms.slippage_ppm)
-    return to_tick(-(-raw // PPM) if sign > 0 else raw // PPM, up=sign > 0)
+    return -(-raw // PPM) if sign > 0 else raw // PPM
+
+
+def _rounded(price: int, order: Order) -> int:
+    """`price` on the order's grid, against it; pairs trade in steps of 1e-8."""
+    return max(price, 1) if order.is_crypto else to_tick(price, up=order.sign > 0)
+
+
+def _within(price: int, order: Order) -> bool:
+    """Whether `price` is at or better than what bounds the order."""
+    bound = order.bound
+    return bound is None or (price <= bound if order.sign > 0 else price >= bound)
 
 
 def _bounded(price: int, order: Order) -> int:
-    """A limit order's price: `price` rounded against it, yet never past its limit."""
-    assert order.limit_price is not None
-    if order.sign > 0:
-        return min(to_tick(price, up=True), order.limit_price)
-    return max(to_tick(price, up=False), order.limit_price)
+    """`price` rounded against the order, yet never past its bound."""
+    rounded, bound = _rounded(price, order), order.bound
+    if bound is None:
+        return rounded
+    return min(rounded, bound) if order.sign > 0 else max(rounded, bound)
 
 
-def _reached(price: int, order: Order) -> bool:
-    """Whether the market at `price` is at or through the order's limit."""
-    assert order.limit_price is not None
-    return price <= order.limit_price if order.sign > 0 else price >= order.limit_price
+def _at_market(price: int, order: Order, terms: Terms) -> int | None:
+    """What an order without a limit pays when it meets `price`; None when that is past its bound."""
+    if order.limit_price is not None:
+        return None
+    paid = _rounded(_worsened(price, order.sign, terms), order)
+    return paid if _within(paid, order) else None
 
 
-def bar_price(order: Order, bar: Bar, phase: Phase, terms: Terms) -> int | None:
-    """The price (1e-8) at which `order` trades in `bar`, or None."""
-    auction: int | None = None
-    if order.time_in_force == "opg":
-        if not phase.opening:
-            return None
-        auction = bar.open
-    elif order.time_in_force == "cls":
-        if not phase.closing:
-            return None
-        auction = bar.close
-    if order.type == "market":
-        return slipped(bar.open if auction is None else auction, order.sign, terms)
-    if auction is not None:
-        return _bounded(auction, order) if _reached(auction, order) else None
-    extreme = bar.low if order.sign > 0 else bar.high
-    return _bounded(bar.open, order) if _reached(extreme, order) else None
+def bar_price(order: Order, bar: Bar, phase: Phase, terms: Terms, elected: int | None = None) -> int | None:
+    """The price (1e-8) at which `order` trades in `bar`, or None. `elected` is where in the bar its stop was met, when
+    that was not at the open: only that price and the close are then known to follow."""
+    if order.time_in_force in ("opg", "cls"):
+        return _auction_price(order, bar, phase, terms)
+    origin = bar.open if elected is None else elected
+    paid = _at_market(origin, order, terms)
+    if paid is not None:
+        return paid
+    if elected is None:
+        extreme = bar.low if order.sign > 0 else bar.high
+        return _bounded(bar.open, order) if _within(extreme, order) else None
+    if _within(elected, order):
+        return _bounded(elected, order)
+    return order.bound if _within(bar.close, order) else None
+
+
+def _auction_price(order: Order, bar: Bar, phase: Phase, terms: Terms) -> int | None:
+    opens = order.time_in_force == "opg"
+    if not (phase.opening if opens else phase.closing):
+        return None
+    return auction_price(order, bar.open if opens else bar.close, terms)
+
+
+def auction_price(order: Order, price: int, terms: Terms) -> int | None:
+    """What an order for the auction pays when it comes out at `price`."""
+    paid = _at_market(price, order, terms)
+    if paid is not None:
+        return paid
+    return _bounded(price, order) if _within(price, order) else None
 
 
 def ends(order: Order, phase: Phase) -> bool:
@@ -102,16 +137,18 @@ def ends(order: Order, phase: Phase) -> bool:
 def _sized(order: Order, price: int, room: int | None, cancel_rest: bool) -> Match:
     leaves = order.leaves(price)
     qty = leaves if room is None else min(leaves, room)
-    if order.qty is not None and order.qty % QTY_ONE == 0:
+    if order.qty is not None and order.qty % QTY_ONE == 0 and not order.is_crypto:
         qty -= qty % QTY_ONE
     if order.time_in_force == "fok" and qty < leaves:
         qty = 0
     return Match(qty, price, cancel_rest)
 
 
-def match_bar(order: Order, bar: Bar, room: int | None, phase: Phase, terms: Terms) -> Match:
-    """What `order`, accepted before `bar` opened, does in it."""
-    price = bar_price(order, bar, phase, terms)
+def match_bar(
+    order: Order, bar: Bar, room: int | None, phase: Phase, terms: Terms, elected: int | None = None
+) -> Match:
+    """What `order`, accepted before `bar` opened, does in it. One that waits for its stop price trades nothing."""
+    price = None if order.is_waiting else bar_price(order, bar, phase, terms, elected)
     if price is None:
         return Match(0, 0, ends(order, phase))
     return _sized(order, price, room, ends(order, phase))
@@ -121,15 +158,17 @@ def match_quote(order: Order, asset: Asset, terms: Terms) -> Match:
     """What `order` does now against the last quote, or the last price with slippage when there is no quote."""
     far = asset.ask if order.sign > 0 else asset.bid
     ending = order.time_in_force in ("ioc", "fok")
-    if far is None:
-        if asset.last is None:
-            return Match(0, 0, ending)
-        far = slipped(asset.last, order.sign, terms)
-    if order.type == "market":
-        return _sized(order, to_tick(far, up=order.sign > 0), None, ending)
-    if not _reached(far, order):
+    if far is None and asset.last is not None:
+        far = _rounded(_worsened(asset.last, order.sign, terms), order)
+    if far is None or order.is_waiting or not _within(far, order):
         return Match(0, 0, ending)
     return _sized(order, _bounded(far, order), None, ending)
+
+
+def match_auction(order: Order, asset: Asset, terms: Terms) -> Match:
+    """What an order for the auction does when it is held at the last price; the rest is cancelled."""
+    price = None if asset.last is None else auction_price(order, asset.last, terms)
+    return Match(0, 0, cancel_rest=True) if price is None else _sized(order, price, None, cancel_rest=True)
 
 
 def commission(value: int, qty: int, terms: Terms) -> int:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from tradewind.execution.venue.money import divide_half_even, notional
+from tradewind.execution.venue.money import PRICE_ONE, divide_half_even, notional, to_tick
 
 # Ids follow from the kind and the sequence number alone, so that a run repeated from scratch has the same ids.
 _NAMESPACE = uuid.UUID("6f1c1b52-6d0a-5d0c-9a53-0b3c1a6d4e70")
 
-OPEN_STATUSES = frozenset({"new", "accepted", "pending_new", "partially_filled"})
+WORKING_STATUSES = frozenset({"new", "partially_filled"})
+OPEN_STATUSES = WORKING_STATUSES | {"accepted", "pending_new"}
+
+
+def is_pair(symbol: str) -> bool:
+    """Whether a symbol names a pair of crypto currencies ("BTC/USD") and not a share."""
+    return "/" in symbol
 
 
 def stable_id(kind: str, key: int | str) -> str:
@@ -20,7 +26,9 @@ def stable_id(kind: str, key: int | str) -> str:
 
 @dataclass(slots=True)
 class Order:
-    """One order. Prices and notionals 1e-8, quantities 1e-9, times ns; `value` is the sum of price x qty in 1e-17."""
+    """One order. Prices, notionals and percentages 1e-8, quantities 1e-9, times ns; `value` is the sum of price x qty
+    in 1e-17. `stop_price` of a trailing stop follows from `hwm`, the best price seen since it came; `auction_at` is
+    when the auction of an `opg` or `cls` order is held in real time."""
 
     seq: int
     id: str
@@ -50,10 +58,42 @@ class Order:
     replaced_at: int | None = None
     replaced_by: str | None = None
     replaces: str | None = None
+    stop_price: int | None = None
+    trail_price: int | None = None
+    trail_percent: int | None = None
+    hwm: int | None = None
+    triggered: bool = False
+    auction_at: int | None = None
+
+    @property
+    def is_crypto(self) -> bool:
+        return is_pair(self.symbol)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a stop order's price has not been reached yet."""
+        return self.stop_price is not None and not self.triggered
+
+    @property
+    def bound(self) -> int | None:
+        """The price (1e-8) it never trades past: its limit; a triggered stop to buy becomes a limit order as well,
+        4 % over its stop price below $50 and 2.5 % above."""
+        if self.limit_price is not None or self.stop_price is None or self.sign < 0 or self.trails:
+            return self.limit_price
+        return to_tick(self.stop_price * (1040 if self.stop_price < 50 * PRICE_ONE else 1025) // 1000, up=False)
+
+    @property
+    def trails(self) -> bool:
+        return self.trail_price is not None or self.trail_percent is not None
 
     @property
     def is_open(self) -> bool:
         return self.status in OPEN_STATUSES
+
+    @property
+    def is_working(self) -> bool:
+        """Whether it is in the market."""
+        return self.status in WORKING_STATUSES
 
     @property
     def sign(self) -> int:

@@ -62,7 +62,7 @@ def list_orders(state: State, query: Mapping[str, str]) -> list[Json]:
     newest_first = _choice(query, "direction", ("desc", "asc")) == "desc"
     after, until = _moment(query, "after"), _moment(query, "until")
     symbols = {symbol for symbol in query.get("symbols", "").split(",") if symbol}
-    side = query.get("side")
+    side, kind = query.get("side"), query.get("asset_class", "")
     lowest = _sequence_of(state, query, "after_order_id")
     highest = _sequence_of(state, query, "before_order_id")
 
@@ -75,7 +75,7 @@ def list_orders(state: State, query: Mapping[str, str]) -> list[Json]:
             and (side is None or order.side == side)
             and (lowest is None or order.seq > lowest)
             and (highest is None or order.seq < highest)
-            and query.get("asset_class", "us_equity") in ("us_equity", "all")
+            and (kind in ("", "all") or order.is_crypto == (kind == "crypto"))
         )
 
     rows = [order for order in state.orders.values() if wanted(order)]
@@ -110,17 +110,21 @@ def position_view(state: State, symbol_or_id: str) -> Json:
 
 
 def list_assets(state: State, query: Mapping[str, str]) -> list[Json]:
-    if query.get("status", "active") != "active" or query.get("asset_class", "us_equity") != "us_equity":
+    if query.get("status", "active") != "active":
         return []
-    exchange = query.get("exchange")
-    return [asset_json(asset) for _, asset in sorted(state.assets.items()) if exchange in (None, "", asset.exchange)]
+    exchange, kind = query.get("exchange"), query.get("asset_class", "us_equity")
+    return [
+        asset_json(asset)
+        for _, asset in sorted(state.assets.items())
+        if exchange in (None, "", asset.exchange) and kind == asset.asset_class
+    ]
 
 
 def asset_view(state: State, symbol_or_id: str) -> Json:
-    for asset in state.assets.values():
-        if symbol_or_id in (asset.symbol, asset.id):
-            return asset_json(asset)
-    raise not_found(f"asset not found for {symbol_or_id}")
+    asset = state.find_asset(symbol_or_id)
+    if asset is None:
+        raise not_found(f"asset not found for {symbol_or_id}")
+    return asset_json(asset)
 
 
 def list_activities(state: State, query: Mapping[str, str], kinds: str | None) -> list[Json]:

@@ -68,6 +68,10 @@ def insufficient_buying_power(available: int, cost: int) -> Rejection:
     return forbidden("insufficient buying power", buying_power=price_text(available), cost_basis=price_text(cost))
 
 
+def insufficient_balance(currency: str, requested: str, available: str) -> Rejection:
+    return forbidden(f"insufficient balance for {currency} (requested: {requested}, available: {available})")
+
+
 def insufficient_qty(symbol: str, requested: int, existing: int, held: int, related: list[str]) -> Rejection:
     available = existing - held
     return forbidden(

@@ -16,10 +16,11 @@ from tradewind.execution.venue.books import Books
 from tradewind.execution.venue.changes import Changes
 from tradewind.execution.venue.config import VenueConfig
 from tradewind.execution.venue.data_stream import DataStream
-from tradewind.execution.venue.market import Asset
+from tradewind.execution.venue.hours import ANY_HOURS, Hours
+from tradewind.execution.venue.market import new_asset
 from tradewind.execution.venue.queries import NEW_YORK
 from tradewind.execution.venue.rejections import Rejection
-from tradewind.execution.venue.session import tick
+from tradewind.execution.venue.session import is_due, tick
 from tradewind.execution.venue.sessions import Sessions
 from tradewind.execution.venue.state import State
 from tradewind.execution.venue.stream_messages import (
@@ -49,8 +50,8 @@ class Service:
         self.stocks = DataStream(self.authorize, STOCK_CHANNELS)
         self.news = DataStream(self.authorize, NEWS_CHANNELS)
         self._add_assets()
-        # In real time the calendar is on the path of DAY orders: load it before the first one comes.
-        self.day_end()
+        # In real time the calendar is on the path of every order: load it before the first one comes.
+        self._hours()
 
     def _load(self) -> State:
         start = self.config.start_time if self.terms.virtual else wall.time_ns()
@@ -59,7 +60,7 @@ class Service:
     def _add_assets(self) -> None:
         missing = [symbol for symbol in self.config.symbols if symbol not in self.state.assets]
         for symbol in missing:
-            self.state.add_asset(Asset(symbol, name=symbol))
+            self.state.add_asset(new_asset(symbol))
         self._commit(broadcast=False)
 
     def authorize(self, key_id: object, secret: object) -> bool:
@@ -74,9 +75,11 @@ class Service:
         """Virtual or wall time, ns."""
         return self.state.account.now if self.terms.virtual else wall.time_ns()
 
-    def day_end(self) -> int | None:
-        """When a DAY order sent now expires; in virtual time the session's end says so."""
-        return None if self.terms.virtual else self.sessions.next_close(wall.time_ns())
+    def _hours(self) -> Hours:
+        """What the calendar says now; in virtual time nothing."""
+        if self.terms.virtual:
+            return ANY_HOURS
+        return self.sessions.hours(wall.time_ns(), strict=self.config.hours == "exchange")
 
     def change(self, operation: Callable[[State], T], *, broadcast: bool = False) -> T:
         """Run `operation` on the state, make what it changed durable, tell the streams; then return its result.
@@ -84,6 +87,7 @@ class Service:
         A Rejection changes nothing. On any other failure the state is read back from the books.
         """
         try:
+            self.state.hours = self._hours()
             result = operation(self.state)
             self._commit(broadcast=broadcast)
         except Rejection:
@@ -114,11 +118,7 @@ class Service:
         now = wall.time_ns()
         curve = self.state.equity_curve
         last = curve[-1][0] if curve else self.state.account.opened_at
-        due = any(
-            order.expires_at is not None and order.expires_at <= now
-            for orders in self.state.open_orders.values()
-            for order in orders.values()
-        )
+        due = any(is_due(order, now) for orders in self.state.open_orders.values() for order in orders.values())
         if due or now - last >= 60 * 10**9:
             self.change(lambda state: tick(state, now, _day(now) != _day(last)))
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tradewind.execution.venue.core import trade_now
-from tradewind.execution.venue.market import Asset, Bar, Quote, parse_bar, rows_of
-from tradewind.execution.venue.matching import Phase, ends, match_bar, room_of
+from tradewind.execution.venue.core import book, start_work, trade_now
+from tradewind.execution.venue.fields import flag
+from tradewind.execution.venue.market import Bar, Quote, new_asset, parse_bar, rows_of
+from tradewind.execution.venue.matching import Phase, ends, match_auction, match_bar, room_of
 from tradewind.execution.venue.money import price_text
+from tradewind.execution.venue.orders import Order
 from tradewind.execution.venue.rejections import bad_field, unprocessable
 from tradewind.execution.venue.state import State
+from tradewind.execution.venue.stops import elected_at, follow
 from tradewind.execution.venue.times import to_rfc3339
 from tradewind.execution.venue.wire import Json
 
@@ -28,12 +31,12 @@ def advance(state: State, body: Mapping[str, object]) -> Json:
         return state.steps[time]
     if time <= state.account.now:
         raise unprocessable(f"time must be after {state.account.now} ({to_rfc3339(state.account.now)})")
-    closing = body.get("session_end", False)
-    if not isinstance(closing, bool):
-        raise bad_field("session_end must be true or false")
+    closing, extended = flag(body, "session_end"), flag(body, "extended")
+    if closing and extended:
+        raise bad_field("session_end must be false in an extended step: the session ends with its regular hours")
     bars, untraded = _bars(body, time)
     state.account.now = time
-    phase = Phase(opening=state.account.session_opening, closing=closing)
+    phase = Phase(opening=state.account.session_opening and not extended, closing=closing, extended=extended)
     if phase.opening:
         _open_session(state)
     before = len(state.fills)
@@ -68,18 +71,32 @@ def _open_session(state: State) -> None:
 
 def _meet(state: State, symbol: str, *, tradable: bool) -> None:
     if symbol not in state.assets:
-        state.add_asset(Asset(symbol, name=symbol, tradable=tradable))
+        state.add_asset(new_asset(symbol, tradable=tradable))
 
 
 def _trade_bar(state: State, bar: Bar, phase: Phase, time: int) -> None:
     room = room_of(bar, state.terms)
     for order in state.resting(bar.symbol):
+        if not phase.admits(order):
+            continue
         filled = order.filled_qty
-        match = match_bar(order, bar, room, phase, state.terms)
+        elected = _elect(state, order, bar)
+        match = match_bar(order, bar, room, phase, state.terms, elected)
         state.execute(order, match, time)
         if room is not None:
             room -= order.filled_qty - filled
     _mark(state, bar, time)
+
+
+def _elect(state: State, order: Order, bar: Bar) -> int | None:
+    """Show a waiting order the bar. Returns where it was elected when that was not at the open."""
+    if not order.is_waiting:
+        return None
+    elected = elected_at(order, bar)
+    order.triggered = elected is not None
+    if order.triggered or follow(order, bar.low if order.sign > 0 else bar.high):
+        state.touch(order)
+    return None if elected == bar.open else elected
 
 
 def _mark(state: State, bar: Bar, time: int) -> None:
@@ -95,7 +112,7 @@ def _end_orders(state: State, phase: Phase, time: int) -> None:
     """Cancel what had only this step to trade in; at the session's end expire the DAY orders, which had their bar."""
     for symbol in sorted(state.open_orders):
         for order in state.resting(symbol):
-            if ends(order, phase):
+            if phase.admits(order) and ends(order, phase):
                 state.finish(order, "canceled", time)
             elif phase.closing and order.time_in_force == "day":
                 state.finish(order, "expired", time)
@@ -147,12 +164,25 @@ def _trade_resting(state: State, symbol: str, now: int) -> None:
         trade_now(state, order, state.stamp(now))
 
 
+def is_due(order: Order, now: int) -> bool:
+    """Whether a tick of the clock may change an open order."""
+    ended = order.expires_at is not None and order.expires_at <= now
+    auctioned = order.auction_at is not None and order.auction_at <= now
+    return ended or auctioned or order.status == "accepted"
+
+
 def tick(state: State, now: int, new_day: bool) -> None:
     """Real-time mode: expire what is due, note the equity, and on a new day what the last one closed at."""
     for symbol in sorted(state.open_orders):
         for order in state.resting(symbol):
             if order.expires_at is not None and order.expires_at <= now:
                 state.finish(order, "expired", state.stamp(now))
+            elif order.auction_at is not None and order.auction_at <= now:
+                book(state, order, match_auction(order, state.assets[symbol], state.terms), state.stamp(now))
+            elif order.status == "accepted" and state.hours.admits(
+                extended_hours=order.extended_hours, crypto=order.is_crypto
+            ):
+                start_work(state, order, state.stamp(now))
     equity = state.equity()
     if new_day:
         state.account.last_equity = equity

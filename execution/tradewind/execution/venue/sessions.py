@@ -5,7 +5,9 @@ from __future__ import annotations
 import bisect
 import datetime as dt
 from functools import cached_property
+from typing import Literal
 
+from tradewind.execution.venue.hours import EVENING, MORNING, Hours
 from tradewind.execution.venue.queries import NEW_YORK
 from tradewind.execution.venue.times import DAY, from_rfc3339, to_rfc3339, utc
 from tradewind.execution.venue.wire import Json
@@ -31,6 +33,19 @@ class Sessions:
         _, closes = self._table
         index = bisect.bisect_right(closes, now)
         return closes[index] if index < len(closes) else now + DAY
+
+    def hours(self, now: int, *, strict: bool) -> Hours:
+        """What the calendar says at `now`."""
+        opens, closes = self._table
+        index = bisect.bisect_right(closes, now)
+        if not 0 < index < len(closes) - 1:
+            return Hours(session=(now + DAY, now + DAY), strict=strict)
+        phase: Literal["regular", "extended", "closed"] = "closed"
+        if opens[index] <= now:
+            phase = "regular"
+        elif opens[index] - MORNING <= now or now < closes[index - 1] + EVENING:
+            phase = "extended"
+        return Hours(phase, (opens[index], closes[index]), closes[index - 1], opens[index + 1], strict)
 
     def clock(self, now: int) -> Json:
         """GET /v2/clock at `now`."""

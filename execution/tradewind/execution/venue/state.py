@@ -13,6 +13,7 @@ from tradewind.execution.venue.account import (
     reserved_by,
 )
 from tradewind.execution.venue.changes import Changes, Fill
+from tradewind.execution.venue.hours import ANY_HOURS
 from tradewind.execution.venue.market import Asset
 from tradewind.execution.venue.matching import Match, Terms, commission
 from tradewind.execution.venue.money import CENT, notional
@@ -22,7 +23,10 @@ from tradewind.execution.venue.wire import update_json
 
 
 class State:
-    """Everything the core knows. Lookups are public; changes go through the methods, which note them in `changes`."""
+    """Everything the core knows. Lookups are public; changes go through the methods, which note them in `changes`.
+
+    `hours` is the one thing that is told from outside: what the calendar says at the time of the running operation.
+    """
 
     def __init__(self, terms: Terms, account: Account) -> None:
         self.terms = terms
@@ -36,6 +40,7 @@ class State:
         self.steps: dict[int, dict[str, object]] = {}
         self.equity_curve: list[tuple[int, int]] = []
         self.changes = Changes()
+        self.hours = ANY_HOURS
         self._reserved: dict[str, int] = {}
         self._reserved_total = 0
 
@@ -56,6 +61,12 @@ class State:
         self.fills = list(fills)
         self.steps = dict(steps)
         self.equity_curve = list(equity_curve)
+
+    def find_asset(self, named: str) -> Asset | None:
+        """The asset of a symbol, an asset id, or a pair written without its slash."""
+        if named in self.assets:
+            return self.assets[named]
+        return next((asset for asset in self.assets.values() if named in (asset.id, asset.position_symbol)), None)
 
     def take_changes(self) -> Changes:
         """What changed since the last call; the caller makes it durable."""
@@ -114,6 +125,11 @@ class State:
         reserved = self._reserved_total - (self._reserved.get(without.id, 0) if without else 0)
         equity = self.account.cash + long + short
         return buying_power(equity, long, short, reserved, self.terms.multiplier)
+
+    def free_cash(self, without: Order | None = None) -> int:
+        """What may be spent without margin, as on pairs; `without` counts as if it were not there."""
+        reserved = self._reserved_total - (self._reserved.get(without.id, 0) if without else 0)
+        return max(0, min(self.account.cash - reserved, self.buying_power(without)))
 
     def position_qty(self, symbol: str) -> int:
         position = self.positions.get(symbol)

@@ -42,7 +42,7 @@ async def change_configurations(request: web.Request) -> web.Response:
 async def submit(request: web.Request) -> web.Response:
     body = await body_of(request)
     service = request.app[SERVICE]
-    return answer(service.change(lambda state: core.submit(state, body, service.now(), service.day_end())))
+    return answer(service.change(lambda state: core.submit(state, body, service.now())))
 
 
 @routes.get("/v2/orders")
@@ -71,7 +71,7 @@ async def order(request: web.Request) -> web.Response:
 async def replace(request: web.Request) -> web.Response:
     order_id, body = _order_id(request), await body_of(request)
     service = request.app[SERVICE]
-    return answer(service.change(lambda state: core.replace(state, order_id, body, service.now(), service.day_end())))
+    return answer(service.change(lambda state: core.replace(state, order_id, body, service.now())))
 
 
 @routes.delete("/v2/orders/{order_id}")
@@ -91,7 +91,7 @@ async def positions(request: web.Request) -> web.Response:
 async def close_all(request: web.Request) -> web.Response:
     service = request.app[SERVICE]
     cancel_orders = queries.is_true(request.query, "cancel_orders")
-    rows = service.change(lambda state: core.close_all(state, cancel_orders, service.now(), service.day_end()))
+    rows = service.change(lambda state: core.close_all(state, cancel_orders, service.now()))
     return answer(rows, 207)
 
 
@@ -104,11 +104,7 @@ async def position(request: web.Request) -> web.Response:
 async def close_position(request: web.Request) -> web.Response:
     service = request.app[SERVICE]
     symbol = request.match_info["symbol"]
-    return answer(
-        service.change(
-            lambda state: core.close_position(state, symbol, request.query, service.now(), service.day_end())
-        )
-    )
+    return answer(service.change(lambda state: core.close_position(state, symbol, request.query, service.now())))
 
 
 @routes.get("/v2/assets")

@@ -51,7 +51,7 @@ def order_json(order: Order) -> Json:
         "replaces": order.replaces,
         "asset_id": stable_id("asset", order.symbol),
         "symbol": order.symbol,
-        "asset_class": "us_equity",
+        "asset_class": "crypto" if order.is_crypto else "us_equity",
         "notional": _price(order.notional),
         "qty": None if order.qty is None else qty_text(order.qty),
         "filled_qty": qty_text(order.filled_qty),
@@ -63,13 +63,13 @@ def order_json(order: Order) -> Json:
         "position_intent": order.position_intent,
         "time_in_force": order.time_in_force,
         "limit_price": _price(order.limit_price),
-        "stop_price": None,
+        "stop_price": _price(order.stop_price),
         "status": order.status,
         "extended_hours": order.extended_hours,
         "legs": None,
-        "trail_percent": None,
-        "trail_price": None,
-        "hwm": None,
+        "trail_percent": _price(order.trail_percent),
+        "trail_price": _price(order.trail_price),
+        "hwm": _price(order.hwm),
         "ratio_qty": None,
         "subtag": None,
         "source": None,
@@ -85,7 +85,7 @@ def account_json(account: Account, long: int, short: int, buying_power: int, mul
         "id": ACCOUNT_ID,
         "account_number": "TW" + ACCOUNT_ID.replace("-", "")[:8].upper(),
         "status": "ACTIVE",
-        "crypto_status": "INACTIVE",
+        "crypto_status": "ACTIVE",
         "currency": "USD",
         "cash": price_text(account.cash),
         "portfolio_value": price_text(equity),
@@ -132,9 +132,9 @@ def position_json(position: Position, asset: Asset, held: int) -> Json:
     intraday = notional(current - lastday, position.qty)
     return {
         "asset_id": asset.id,
-        "symbol": asset.symbol,
+        "symbol": asset.position_symbol,
         "exchange": asset.exchange,
-        "asset_class": "us_equity",
+        "asset_class": asset.asset_class,
         "asset_marginable": asset.marginable,
         "qty": qty_text(position.qty),
         "qty_available": qty_text(sign * (abs(position.qty) - held)),
@@ -153,9 +153,15 @@ def position_json(position: Position, asset: Asset, held: int) -> Json:
 
 
 def asset_json(asset: Asset) -> Json:
+    """One row of /v2/assets; a pair also has its increments."""
+    increments = {
+        "min_order_size": "0.000000001",
+        "min_trade_increment": "0.000000001",
+        "price_increment": "0.00000001",
+    }
     return {
         "id": asset.id,
-        "class": "us_equity",
+        "class": asset.asset_class,
         "exchange": asset.exchange,
         "symbol": asset.symbol,
         "name": asset.name or asset.symbol,
@@ -171,6 +177,7 @@ def asset_json(asset: Asset) -> Json:
         "margin_requirement_short": "50",
         "attributes": [],
         "cusip": None,
+        **(increments if asset.is_crypto else {}),
     }
 
 
