@@ -6,4 +6,5 @@ PYBIND11_MODULE(_core, m) {
   register_indicators(m);
   register_engine(m);
   register_link(m);
+  register_algorithms(m);
 }

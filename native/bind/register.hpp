@@ -5,3 +5,4 @@
 void register_indicators(pybind11::module_& m);
 void register_engine(pybind11::module_& m);
 void register_link(pybind11::module_& m);
+void register_algorithms(pybind11::module_& m);

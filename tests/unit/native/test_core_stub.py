@@ -26,7 +26,7 @@ def members(thing: object) -> set[str]:
     return public(vars(thing))
 
 
-@pytest.mark.parametrize("scope", ["", "indicators", "features"])
+@pytest.mark.parametrize("scope", ["", "indicators", "features", "algorithms"])
 def test_the_stub_and_the_extension_have_the_same_names(scope: str) -> None:
     tree = stubbed(ast.parse(STUB.read_text()).body)
     module: object = _core
