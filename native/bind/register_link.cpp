@@ -175,6 +175,7 @@ void push_control(ExecutorRuntime& runtime, const std::string& kind, const std::
   py::dict out;
   out["queue"] = latency_dict(hops.queue);
   out["decide"] = latency_dict(hops.decide);
+  out["wait"] = latency_dict(hops.wait);
   out["encode"] = latency_dict(hops.encode);
   out["write"] = latency_dict(hops.write);
   out["total"] = latency_dict(hops.total);

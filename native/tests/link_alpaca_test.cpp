@@ -92,8 +92,11 @@ TEST(AlpacaLink, WorksWithoutTlsOnThisMachine) {
 }
 
 TEST(AlpacaLink, EveryRequestOfABurstIsAnsweredOnceOverFewConnections) {
-  Fixture f(accept_order);
-  for (std::uint64_t i = 1; i <= 300; ++i) f.link.send(submit(i, "burst-" + std::to_string(i)));
+  Fixture f(accept_order, [](BrokerConfig& config) { config.connections = 2; });
+  std::vector<std::uint64_t> waited;
+  for (std::uint64_t i = 1; i <= 300; ++i) {
+    if (f.link.send(submit(i, "burst-" + std::to_string(i))).written == 0) waited.push_back(i);
+  }
   f.log.wait_for(Kind::kSubmitAccepted, 300);
   std::set<std::uint64_t> answered;
   for (const BrokerEvent& event : f.log.all()) {
@@ -103,6 +106,8 @@ TEST(AlpacaLink, EveryRequestOfABurstIsAnsweredOnceOverFewConnections) {
   }
   EXPECT_EQ(answered.size(), 300U);
   EXPECT_EQ(posts(f.venue), 300U);
+  EXPECT_FALSE(waited.empty());
+  EXPECT_EQ(f.log.written_late(), waited) << "what could not be written at once is told when it was, in its order";
   EXPECT_LE(f.venue.connections_seen(), 4U) << "connections must stay warm";  // probe, two for REST, the stream
 }
 

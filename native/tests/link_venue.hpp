@@ -72,15 +72,18 @@ class Venue {
 class EventLog final : public BrokerEventSink {
  public:
   void deliver(const BrokerEvent& event) override;
+  void written(std::uint64_t request_id, const SendStamps& stamps) override;
   // Waits until `count` events of this kind have come; the last of them. Fails the test after ten seconds.
   BrokerEvent wait_for(BrokerEventKind kind, std::size_t count = 1);
   [[nodiscard]] std::size_t count(BrokerEventKind kind) const;
   [[nodiscard]] std::vector<BrokerEvent> all() const;
+  [[nodiscard]] std::vector<std::uint64_t> written_late() const;  // requests that had to wait, as they were written
 
  private:
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<BrokerEvent> events_;
+  std::vector<std::uint64_t> written_late_;
 };
 
 // Alpaca's order object with the fields that matter.

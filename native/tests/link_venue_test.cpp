@@ -291,6 +291,13 @@ void EventLog::deliver(const BrokerEvent& event) {
   changed_.notify_all();
 }
 
+void EventLog::written(std::uint64_t request_id, const SendStamps& stamps) {
+  EXPECT_GT(stamps.encoded, 0);
+  EXPECT_GE(stamps.written, stamps.encoded);
+  const std::scoped_lock lock(mutex_);
+  written_late_.push_back(request_id);
+}
+
 BrokerEvent EventLog::wait_for(BrokerEventKind kind, std::size_t count) {
   std::unique_lock lock(mutex_);
   BrokerEvent last;
@@ -315,6 +322,11 @@ std::size_t EventLog::count(BrokerEventKind kind) const {
 std::vector<BrokerEvent> EventLog::all() const {
   const std::scoped_lock lock(mutex_);
   return events_;
+}
+
+std::vector<std::uint64_t> EventLog::written_late() const {
+  const std::scoped_lock lock(mutex_);
+  return written_late_;
 }
 
 std::string order_json(const std::string& client_order_id, const std::string& status, const std::string& filled) {

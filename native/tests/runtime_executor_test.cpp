@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "engine_fixture.hpp"
+#include "tradewind/link/rest_connection.hpp"
 #include "tradewind/runtime/executor_runtime.hpp"
 
 namespace tradewind {
@@ -143,6 +144,7 @@ class MemoryLink final : public BrokerLink {
         event = events_.front();
         events_.pop_front();
       }
+      if (event.request_id != 0) sink_.written(event.request_id, {monotonic_ns(), monotonic_ns()});
       sink_.deliver(event);
     }
   }
@@ -259,6 +261,21 @@ TEST_P(ExecutorTest, AnIntentBecomesAnOrderAndAFill) {
   EXPECT_EQ(fills[0].quantity.raw, 10 * kQuantityScale);
   EXPECT_EQ(fills[0].price.raw, 101 * kMoneyScale);
   EXPECT_EQ(runtime_->stats().broken_invariant, "");
+}
+
+// This link writes nothing in send(): each order is one that found no connection free.
+TEST_P(ExecutorTest, AnOrderThatHadToWaitIsMeasuredToo) {
+  open();
+  push_bar(kStart, 0);
+  push_intent(kStart, 0, 10);
+  idle();
+  const HopLatencies& hops = runtime_->latencies();
+  EXPECT_EQ(hops.total.count(), 1U);
+  EXPECT_EQ(hops.wait.count(), 1U);
+  EXPECT_EQ(hops.write.count(), 1U);
+  EXPECT_EQ(hops.encode.count(), 0U);
+  EXPECT_EQ(hops.answer.count(), 2U) << "the snapshot and the order";
+  EXPECT_GE(hops.total.max(), hops.wait.max());
 }
 
 TEST_P(ExecutorTest, TheJournalHoldsARequestBeforeTheBrokerDoes) {

@@ -97,7 +97,7 @@ void check(const BrokerConfig& config) {
   check_range(config.requests_per_minute, 0, 100'000, "requests_per_minute");
   check_range(config.timeout.count(), 1, 600'000, "timeout_ms");
   check_range(config.retry.count(), 0, 600'000, "retry_ms");
-  check_range(config.connections, 1, 4, "connections");
+  check_range(config.connections, 1, 32, "connections");
   if (config.requests_per_minute > 0) {
     check_range(config.cancel_reserve, 0, config.requests_per_minute - 1, "cancel_reserve");
   }

@@ -181,6 +181,7 @@ void RestPool::pump() {
     const std::int64_t now = monotonic_ns();
     if (!take_next(now, call)) return;
     const std::string_view bytes = encode(call, io_bytes_, io_buffer_);
+    SendStamps stamps{monotonic_ns(), 0};
     if (bytes.empty()) {
       sink_.deliver(never_sent(call.request, 0, 0, "the request has a field that the broker's protocol cannot hold"));
       continue;
@@ -194,6 +195,8 @@ void RestPool::pump() {
       waiting_.insert(waiting_.begin(), call);
       return;
     }
+    stamps.written = monotonic_ns();
+    if (call.step == Call::Step::kRequest) sink_.written(call.request.request_id, stamps);
   }
 }
 

@@ -143,23 +143,40 @@ void ExecutorRuntime::step(const Input& input, std::int64_t taken_at) {
 void ExecutorRuntime::send(const std::vector<BrokerRequest>& requests, std::int64_t decided_at) {
   for (const BrokerRequest& request : requests) {
     outstanding_.fetch_add(1, std::memory_order_acq_rel);
+    InFlight& slot = in_flight(request.request_id);
+    slot.encoded.store(0, std::memory_order_relaxed);
+    slot.written.store(0, std::memory_order_relaxed);
+    slot.pushed_at = request.kind == RequestKind::kSubmit ? intent_pushed_at_ : 0;
+    slot.decided_at = decided_at;
+    slot.request.store(request.request_id, std::memory_order_release);
     const SendStamps stamps = link_->send(request);
-    if (stamps.written == 0) continue;
-    written_at_[request.request_id % written_at_.size()] = {request.request_id, stamps.written};
-    if (request.kind != RequestKind::kSubmit) continue;
-    latencies_.encode.record(stamps.encoded - decided_at);
-    latencies_.write.record(stamps.written - stamps.encoded);
-    if (intent_pushed_at_ != 0) latencies_.total.record(stamps.written - intent_pushed_at_);
+    slot.waited = stamps.written == 0;
+    if (slot.waited) continue;  // the I/O thread tells written() when it has gone
+    slot.encoded.store(stamps.encoded, std::memory_order_relaxed);
+    slot.written.store(stamps.written, std::memory_order_relaxed);
     decided_at = stamps.written;
   }
+}
+
+// Once per request, when its answer is here: everything about it is known then, and this thread alone records.
+void ExecutorRuntime::measure(std::uint64_t request_id) {
+  InFlight& slot = in_flight(request_id);
+  if (request_id == 0 || slot.request.exchange(0, std::memory_order_acq_rel) != request_id) return;
+  const std::int64_t encoded = slot.encoded.load(std::memory_order_relaxed);
+  const std::int64_t written = slot.written.load(std::memory_order_relaxed);
+  if (written == 0) return;  // never sent
+  latencies_.answer.record(monotonic_ns() - written);
+  if (slot.pushed_at == 0) return;
+  (slot.waited ? latencies_.wait : latencies_.encode).record(encoded - slot.decided_at);
+  latencies_.write.record(written - encoded);
+  latencies_.total.record(written - slot.pushed_at);
 }
 
 // What an event means for those who wait.
 void ExecutorRuntime::follow(const BrokerEvent& event) {
   if (ends_request(event.kind)) {
     outstanding_.fetch_sub(1, std::memory_order_acq_rel);
-    const auto& [id, written] = written_at_[event.request_id % written_at_.size()];
-    if (id == event.request_id && id != 0) latencies_.answer.record(monotonic_ns() - written);
+    measure(event.request_id);
   }
   std::uint64_t seen = event.kind == BrokerEventKind::kTradeUpdate ? event.stream_id : 0;
   if (event.kind == BrokerEventKind::kLinkUp) snapshot_covers_ = event.stream_id;

@@ -39,7 +39,7 @@ ExecutorRuntime::ExecutorRuntime(ExecutorConfig config, MakeLink make_link)
       bus_(kRing),
       events_(kRing),
       link_(make_link ? make_link(config_.broker, *this) : std::make_unique<AlpacaLink>(config_.broker, *this)),
-      written_at_(1024) {
+      in_flight_(4096) {
   last_sequence_ = engine_.last_sequence();
 }
 
@@ -106,6 +106,13 @@ void ExecutorRuntime::deliver(const BrokerEvent& event) {
     std::this_thread::sleep_for(kRetry);
   }
   wait_->notify();
+}
+
+void ExecutorRuntime::written(std::uint64_t request_id, const SendStamps& stamps) {
+  InFlight& request = in_flight(request_id);
+  if (request.request.load(std::memory_order_acquire) != request_id) return;
+  request.encoded.store(stamps.encoded, std::memory_order_relaxed);
+  request.written.store(stamps.written, std::memory_order_relaxed);
 }
 
 bool ExecutorRuntime::wait_idle(std::chrono::nanoseconds timeout) {

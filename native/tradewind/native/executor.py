@@ -164,7 +164,10 @@ class Executor:
         return self._native.stats()
 
     def latencies(self) -> dict[str, dict[str, int]]:
-        """ns per hop (queue, decide, encode, write, total, answer): ``count``, ``p50``, ``p99``, ``p99.9``, ``max``."""
+        """ns per hop, of the requests that were answered: ``count``, ``p50``, ``p99``, ``p99.9``, ``max``.
+
+        queue, decide, then encode or, for an order that found no connection free, wait; write; total of an intent's
+        order; answer."""
         return self._native.latencies()
 
     def offsets(self) -> dict[str, int]:

@@ -10,6 +10,7 @@ from typing import Any
 from tradewind.planning.engine_config import engine_config
 from tradewind.planning.workload import Workload
 from tradewind.specs import RiskPolicy, Strategy
+from tradewind.specs.base import duration_ns
 from tradewind.specs.strategy import NewsSource, Universe
 
 BROKER_KEYS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
@@ -281,6 +282,8 @@ def _executor(policy: RiskPolicy, strategies: Sequence[Strategy], site: Site) ->
                 "url": broker_url(policy, site),
                 "ca_file": venue_ca(site),
                 "requests_per_minute": None if simulated else policy.spec.broker.requests_per_minute,
+                "timeout_ms": duration_ns(policy.spec.broker.request_timeout) // 10**6,
+                "connections": policy.spec.broker.connections,
             },
             "engine": engine_config(policy, strategies),
             "volatility": _volatility_source(policy, strategies, site),
@@ -332,6 +335,7 @@ def _feed(
         {
             "kind": "replay",
             "dataset": replay.dataset,
+            "symbols": _symbols(strategies) + sorted({s.spec.universe.context or "" for s in strategies} - {""}),
             "start": replay.trained_until + 1,
             "end": replay.end,
             "speed": replay.speed,

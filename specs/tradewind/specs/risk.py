@@ -146,9 +146,9 @@ class Limits(SpecModel):
 class KillSwitch(SpecModel):
     """The latch that stops everything."""
 
-    engaged: bool = Field(False, description="True: refuse, cancel and, if flatten, close every position.")
-    flatten: bool = Field(True, description="Close positions when the switch trips.")
-    released_by: str = Field("", description="Person who releases a latched switch.")
+    engaged: bool = later(False, description="True: refuse, cancel and, if flatten, close every position.")
+    flatten: bool = later(True, description="Close positions when the switch trips.")
+    released_by: str = later("", description="Person who releases a latched switch.")
     rapid_decline: PositiveFraction = later(0.02, description="Loss within five minutes that trips the switch.")
     feed_lost_after: Duration = later("2m", description="Silence of the data feed that trips the switch.")
 
@@ -175,6 +175,9 @@ class Broker(SpecModel):
     )
     requests_per_minute: int = Field(200, ge=1, description="Alpaca's budget per key; a reserve is kept for cancels.")
     request_timeout: Duration = Field("5s", description="An answer that takes longer is looked up.")
+    connections: int = Field(
+        8, ge=1, le=32, description="Connections kept open; each carries one request at a time, the rest queue."
+    )
 
 
 class ExecutorRuntime(SpecModel):

@@ -170,7 +170,8 @@ def test_latencies_count_the_orders_that_left(broker: Broker, tmp_path: Path) ->
             push(executor, i, i % 2)
         hops = executor.latencies()
     sent = len(broker.posts)
-    assert hops["total"]["count"] == hops["write"]["count"] == sent == 4
+    assert hops["total"]["count"] == hops["write"]["count"] == hops["encode"]["count"] == sent == 4
+    assert hops["wait"]["count"] == 0
     assert hops["total"]["p50"] <= hops["total"]["p99"] <= hops["total"]["max"]
     assert hops["write"]["max"] <= hops["total"]["max"]
 

@@ -222,6 +222,7 @@ def test_speed_decides_who_waits(speed: str | float, clock: str, timeout: float 
     assert workloads["signals-one"].config["positions_timeout_s"] == timeout
     assert workloads["signals-one"].config["virtual_time"] is True
     assert workloads["feed"].config["source"]["speed"] == speed
+    assert workloads["feed"].config["source"]["symbols"] == ["AAPL", "MSFT", "^GSPC"]
 
 
 def test_live_nobody_follows_a_clock() -> None:
@@ -245,9 +246,12 @@ def test_nothing_of_the_traded_time_reaches_training_or_the_features_history() -
 def test_a_replay_never_reaches_the_broker_that_a_policy_names() -> None:
     real = policy("paper", "one", broker={"url": "https://api.example.com", "requestsPerMinute": 90})
     replayed = by_name(plan(ONE, [real], SITE))["executor-paper"].config["broker"]
-    assert replayed == {"url": "https://127.0.0.1:8443", "ca_file": "/state/venue/ca.pem", "requests_per_minute": None}
+    usual = {"timeout_ms": 5_000, "connections": 8}
+    assert replayed == {
+        "url": "https://127.0.0.1:8443", "ca_file": "/state/venue/ca.pem", "requests_per_minute": None, **usual,
+    }  # fmt: skip
     live = by_name(plan(ONE, [real], LIVE))["executor-paper"].config["broker"]
-    assert live == {"url": "https://api.example.com", "ca_file": None, "requests_per_minute": 90}
+    assert live == {"url": "https://api.example.com", "ca_file": None, "requests_per_minute": 90, **usual}
     assert by_name(plan(ONE, [PAPER], LIVE))["executor-paper"].config["broker"]["url"] == LIVE.broker_url
 
 

@@ -23,9 +23,10 @@ from tradewind.v1 import control_pb2
 _HOPS = {
     "queue": "intent → engine thread",
     "decide": "engine thread → risk decided and journalled",
-    "encode": "decided → request bytes",
+    "wait": "decided → a connection free (orders that found none)",
+    "encode": "decided → request bytes (orders that found one)",
     "write": "request bytes → written to TLS",
-    "total": "intent → order written (idle connection)",
+    "total": "intent → order written",
     "answer": "order written → broker's answer in the books",
 }
 
@@ -78,6 +79,7 @@ def native_config(config: ExecutorConfig, environment: Mapping[str, str]) -> dic
         "secret": secret,
         "requests_per_minute": config.broker.requests_per_minute or 0,
         "timeout_ms": config.broker.timeout_ms,
+        "connections": config.broker.connections,
     }
     if config.broker.ca_file:
         broker["ca_file"] = config.broker.ca_file

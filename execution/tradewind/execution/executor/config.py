@@ -16,6 +16,7 @@ class BrokerConfig(BaseModel):
     ca_file: str | None = Field(None, description="CA certificate of a simulated venue; null: the system's.")
     requests_per_minute: int | None = Field(200, description="Budget; null: none (simulated venue).")
     timeout_ms: int = 5000
+    connections: int = Field(8, ge=1, le=32, description="Kept open; each carries one request at a time.")
 
 
 class VolatilitySource(BaseModel):

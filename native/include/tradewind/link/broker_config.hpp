@@ -31,8 +31,8 @@ struct BrokerConfig {
   int cancel_reserve = 20;                   // of these, kept for cancels
   std::chrono::milliseconds timeout{5'000};  // from the request to its answer; also connecting
   std::chrono::milliseconds retry{
-      10'000};  // how long a request that was refused with 429 or found no connection may wait
-  int connections = 2;
+      10'000};          // how long a request that was refused with 429 or found no connection may wait
+  int connections = 8;  // each carries one request at a time
 };
 
 // `field` names the setting in the error. `web_socket`: ws/wss rather than http/https.

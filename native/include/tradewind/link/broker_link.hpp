@@ -7,16 +7,18 @@
 
 namespace tradewind {
 
+struct SendStamps {
+  std::int64_t encoded = 0;  // CLOCK_MONOTONIC, ns: the bytes were ready; 0 when the request had to wait
+  std::int64_t written = 0;  // the write returned
+};
+
 // Takes events from the link's one I/O thread. May wait for room; never loses one.
 class BrokerEventSink {
  public:
   virtual ~BrokerEventSink() = default;
   virtual void deliver(const BrokerEvent& event) = 0;
-};
-
-struct SendStamps {
-  std::int64_t encoded = 0;  // CLOCK_MONOTONIC, ns: the bytes were ready; 0 when the request had to wait
-  std::int64_t written = 0;  // the write returned
+  // A request that send() could not write at once has been written now; its answer has not been delivered yet.
+  virtual void written(std::uint64_t request_id, const SendStamps& stamps) = 0;
 };
 
 class BrokerLink {

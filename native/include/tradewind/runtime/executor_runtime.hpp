@@ -31,9 +31,10 @@ class ExecutorError : public std::runtime_error {
 struct HopLatencies {
   LatencyHistogram queue;   // pushed -> taken by the engine thread
   LatencyHistogram decide;  // taken -> decided and in the journal
-  LatencyHistogram encode;  // decided -> request bytes ready
+  LatencyHistogram wait;    // decided -> a connection free, of the orders that found none
+  LatencyHistogram encode;  // decided -> request bytes ready, of the orders that found one
   LatencyHistogram write;   // bytes ready -> write returned
-  LatencyHistogram total;   // intent pushed -> write returned
+  LatencyHistogram total;   // intent pushed -> write returned, of all orders
   LatencyHistogram answer;  // write returned -> the broker's answer stepped
 };
 
@@ -86,12 +87,21 @@ class ExecutorRuntime final : public BrokerEventSink {
   void reconfigure(EngineConfig config);
   [[nodiscard]] const HopLatencies& latencies() const { return latencies_; }
 
-  void deliver(const BrokerEvent& event) override;  // the link's I/O thread
+  // The link's I/O thread.
+  void deliver(const BrokerEvent& event) override;
+  void written(std::uint64_t request_id, const SendStamps& stamps) override;
 
  private:
   struct BusItem {
     Input input;
     std::int64_t pushed_at = 0;
+  };
+  // Of a request without an answer; all but the stamps belong to the engine thread.
+  struct InFlight {
+    std::atomic<std::uint64_t> request{0};
+    std::atomic<std::int64_t> encoded{0}, written{0};
+    std::int64_t pushed_at = 0, decided_at = 0;  // pushed_at 0: no order of an intent
+    bool waited = false;
   };
 
   void run();
@@ -102,6 +112,8 @@ class ExecutorRuntime final : public BrokerEventSink {
   void step(const Input& input, std::int64_t taken_at);
   void send(const std::vector<BrokerRequest>& requests, std::int64_t decided_at);
   void follow(const BrokerEvent& event);
+  void measure(std::uint64_t request_id);
+  [[nodiscard]] InFlight& in_flight(std::uint64_t request_id) { return in_flight_[request_id % in_flight_.size()]; }
   void fail(const std::string& what);
   void check_alive() const;
   [[nodiscard]] Time now() const;
@@ -138,7 +150,8 @@ class ExecutorRuntime final : public BrokerEventSink {
   std::int64_t intent_pushed_at_ = 0;  // the oldest intent that no order has followed yet; 0: none
   std::int64_t next_tick_ = 0;
   bool unsynced_ = false;
-  std::vector<std::pair<std::uint64_t, std::int64_t>> written_at_;  // request id -> time, a small direct-mapped table
+
+  std::vector<InFlight> in_flight_;  // by request id: a small direct-mapped table, whose collisions lose a measurement
 
   std::unique_ptr<JournalReader> drain_reader_;
   std::uint64_t drain_returned_ = 0;  // sequence of the last entry that drain() gave out
