@@ -257,9 +257,11 @@ def test_killed_between_publish_and_commit_it_says_the_same_again(
 def test_it_waits_for_a_snapshot_as_new_as_the_vector(bus: Bus, predictor: Predictor, tmp_path: Path) -> None:
     bus.publish_many([snapshot(T1, equity=10_000), vector(event_time=T2)])
     with running(bus, config(tmp_path)):
-        # Neither an older one nor another account's will do: nothing is asked or said before ours is there.
+        # Neither an older one nor another account's will do: nothing is said before ours is there.
         bus.publish_many([snapshot(T2 - 1, equity=20_000), snapshot(T2, equity=40_000, account="other")])
-        assert not predictor.asked.wait(0.3)
+        assert predictor.asked.wait(LIMIT_S)
+        assert not bus.wait_committed({(GROUP, "features"): 1}, 0.3)
+        assert signals(bus) == []
         bus.publish_many([snapshot(T2, equity=50_000)])
         assert bus.wait_committed({(GROUP, "features"): 1}, LIMIT_S)
     assert [i.target_quantity // SHARE for i in intents(bus)] == [50]
@@ -362,13 +364,12 @@ def test_a_predictor_that_comes_back_elsewhere_is_found(bus: Bus, tmp_path: Path
 def test_stopped_while_it_waits_it_commits_nothing(
     bus: Bus, predictor: Predictor, tmp_path: Path, waits_for: str
 ) -> None:
-    predictor.refusals = [(grpc.StatusCode.UNAVAILABLE, "starting")] * 10_000
+    if waits_for == "predictor":
+        predictor.refusals = [(grpc.StatusCode.UNAVAILABLE, "starting")] * 10_000
     bus.publish_many([snapshot(T1 if waits_for == "predictor" else T1 - 1), vector()])
     with running(bus, config(tmp_path)) as own:
-        if waits_for == "predictor":
-            assert predictor.asked.wait(LIMIT_S)
-        else:
-            assert not predictor.asked.wait(0.3)
+        assert predictor.asked.wait(LIMIT_S)
+        assert not bus.wait_committed({(GROUP, "features"): 1}, 0.3)
     assert [type(e) for e in own.ended] == [StoppedError]
     assert bus.committed(GROUP, "features") == 0
     assert signals(bus) == []

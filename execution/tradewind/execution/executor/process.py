@@ -128,7 +128,10 @@ class FreeLoop:
                     self._take(records)
                     self._executor.wait_idle(_BROKER_S)
                 # Fills arrive between records too: the books are told with each bar, and when something happened.
-                self._publisher.publish(self._bar_time if records and self._bar_time else None)
+                filled = self._publisher.publish(self._bar_time if records and self._bar_time else None)
+                if filled:
+                    # What a fill makes possible (the second leg of a position that changes sides) waits for no record.
+                    self._intake.time_passed()
                 if records:
                     self._subscription.commit({r.topic: r.offset + 1 for r in records})
         finally:

@@ -23,8 +23,12 @@ class Publisher:
         self._link = last_link(bus, account)
         self._sequence = journal_sequence(self._link) if self._link is not None else 0
 
-    def publish(self, snapshot_time: int | None) -> None:
-        """Everything new in the journal, then the books as of `snapshot_time` (None: no snapshot)."""
+    def publish(self, snapshot_time: int | None) -> bool:
+        """Everything new in the journal, then the books as of `snapshot_time` (None: no snapshot).
+
+        Returns whether there were fills.
+        """
+        filled = False
         while True:
             records = self._executor.drain(self._sequence, _BATCH)
             if not records:
@@ -33,6 +37,7 @@ class Publisher:
             for record in records:
                 if record["record"] == "alert":
                     print(f"alert: {record['symbol'] or self._account}: {record['text']}", file=sys.stderr)  # noqa: T201
+                filled = filled or record["record"] == "fill"
                 message = outgoing(record, self._account)
                 if message is not None:
                     self._link = link(self._link, self._account, message)
@@ -42,6 +47,7 @@ class Publisher:
             self._sequence = records[-1]["sequence"]
         if snapshot_time is not None:
             self._publish_books(snapshot_time)
+        return filled
 
     def _publish_books(self, time: int) -> None:
         stats = self._executor.stats()

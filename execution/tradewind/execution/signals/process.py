@@ -66,9 +66,6 @@ class SignalProcess:
     def _decide(self, event_time: int, items: list[tuple[int, features_pb2.FeatureVector]]) -> list[Decision]:
         config = self._config
         vectors = [vector for _, vector in items]
-        book = self._books.at(event_time, config.positions_timeout_s, self._stop)
-        if book is None:
-            return self._refuse(items, "stale_positions")
         if any(v.feature_set_version != self._version for v in vectors):
             return self._refuse(items, "feature_set_version")
         if any(len(v.values) != len(config.features) or v.close <= 0 for v in vectors):
@@ -88,6 +85,10 @@ class SignalProcess:
             return self._refuse(items, f"refused: {error}")
         if any(p.alias != config.model_alias for p in predictions):
             return self._refuse(items, "model_alias")
+        # Asked for last: the executor marks the books to the same bar while the predictor works.
+        book = self._books.at(event_time, config.positions_timeout_s, self._stop)
+        if book is None:
+            return self._refuse(items, "stale_positions")
         return [
             self._decider.decide(v, offset, p, book, v.available_time if config.virtual_time else time.time_ns())
             for (offset, v), p in zip(items, predictions, strict=True)

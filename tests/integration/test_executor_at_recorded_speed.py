@@ -1,0 +1,147 @@
+"""An executor that follows no clock's ticks: the real process, the simulated venue, the file bus."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tradewind.bus import Bus, open_bus
+from tradewind.planning.local import Replay, Site, plan, venue_ca
+from tradewind.specs import RiskPolicy, Strategy, parse_documents
+from tradewind.streaming.feed.config import VenueConfig
+from tradewind.streaming.feed.venue import Venue
+from tradewind.v1.market_pb2 import Bar
+from tradewind.v1.trading_pb2 import ORDER_STATE_FILLED, ORDER_TYPE_MARKET, TIME_IN_FORCE_DAY, OrderIntent
+
+MINUTE = 60 * 10**9
+# Monday 3 June 2024, 15:00 UTC: in the middle of a session.
+START = 1_717_426_800 * 10**9
+SHARE, DOLLAR = 10**9, 10**8
+DOCUMENTS = """\
+apiVersion: tradewind.dev/v1alpha1
+kind: Strategy
+metadata: {name: turns}
+spec: {riskPolicy: paper, universe: {symbols: [AAPL]}, bars: 1m, execution: {orderType: Market}}
+---
+apiVersion: tradewind.dev/v1alpha1
+kind: RiskPolicy
+metadata: {name: paper}
+spec:
+  strategies: [turns]
+  limits:
+    exposure: {shortShareOfGross: 1.0}
+    position: {maxShare: 0.5}
+    volatility: {indexFeature: none}
+"""
+
+
+class Desk:
+    """A venue and an executor that follows the bus as records come."""
+
+    def __init__(self, bus: Bus, venue: Venue) -> None:
+        self.bus = bus
+        self._venue = venue
+
+    def bar(self, minute: int) -> None:
+        """The venue trades what rests at 100 dollars, then everybody hears of the bar."""
+        now = START + minute * MINUTE
+        bar = Bar(
+            symbol="AAPL", interval="1m", open_time=now - MINUTE, event_time=now, available_time=now,
+            open=100 * DOLLAR, high=100 * DOLLAR, low=100 * DOLLAR, close=100 * DOLLAR, volume=1_000_000,
+        )  # fmt: skip
+        self._venue.advance(now, [bar], False)
+        self.bus.publish("bars", "AAPL", bar)
+
+    def want(self, minute: int, shares: int) -> None:
+        now = START + minute * MINUTE
+        intent = OrderIntent(
+            id=f"intent-{minute}", account="paper", strategy="strategy/default/turns", symbol="AAPL",
+            target_quantity=shares * SHARE, decision_time=now, valid_until=now + 60 * MINUTE,
+            order_type=ORDER_TYPE_MARKET, time_in_force=TIME_IN_FORCE_DAY, reference_price=100 * DOLLAR,
+            model="m", model_version="1", model_alias="candidate",
+        )  # fmt: skip
+        self.bus.publish("intents", "AAPL", intent)
+
+    def orders(self) -> list[Any]:
+        """The latest record of each order, in the order they were sent."""
+        messages: list[Any] = [record.message for record in self.bus.read("orders")]
+        return list({m.client_order_id: m for m in messages if m.client_order_id}.values())
+
+    def wait_for(self, what: Callable[[], bool], why: str) -> None:
+        deadline = time.monotonic() + 20
+        while not what():
+            assert time.monotonic() < deadline, f"{why}; orders: {self.orders()}"
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    monkeypatch.setenv("APCA_API_KEY_ID", "AKTEST")
+    monkeypatch.setenv("APCA_API_SECRET_KEY", "not-a-real-secret")
+    documents = parse_documents(DOCUMENTS, "desk.yaml")
+    strategies = [d for d in documents if isinstance(d, Strategy)]
+    policies = [d for d in documents if isinstance(d, RiskPolicy)]
+    site = Site(
+        state_dir=str(tmp_path), bus=f"file://{tmp_path}/bus.db", venue_port=0, predictor_port=0, broker_url="",
+        default_features={}, replay=Replay("unused", START - MINUTE, None, 1.0), base_dir=str(tmp_path), run="desk",
+    )  # fmt: skip
+    planned = {w.name: w for w in plan(strategies, policies, site)}
+    with ExitStack() as stack:
+        bus = stack.enter_context(open_bus(site.bus))
+        ready = _start(stack, tmp_path, "venue", planned["venue"].module, planned["venue"].config)
+        url = str(ready["url"])
+        config = planned["executor-paper"].config
+        config = config | {"broker": config["broker"] | {"url": url, "ca_file": venue_ca(site)}}
+        _start(stack, tmp_path, "executor", planned["executor-paper"].module, config)
+        venue = Venue(VenueConfig(url=url, ca_file=Path(str(venue_ca(site)))), 10.0, lambda: False)
+        stack.callback(venue.close)
+        yield Desk(bus, venue)
+
+
+def _start(stack: ExitStack, directory: Path, name: str, module: str, config: dict[str, Any]) -> dict[str, Any]:
+    path = directory / f"{name}.json"
+    path.write_text(json.dumps(config))
+    log = stack.enter_context((directory / f"{name}.log").open("w"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, "--config", str(path)], stdout=subprocess.PIPE, stderr=log, text=True,
+        env=dict(os.environ),
+    )  # fmt: skip
+
+    def end() -> None:
+        process.terminate()
+        process.wait(20)
+        assert process.stdout is not None
+        process.stdout.close()
+
+    stack.callback(end)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, (directory / f"{name}.log").read_text()
+    ready: dict[str, Any] = json.loads(line)
+    return ready
+
+
+def test_a_position_changes_sides_without_waiting_for_the_next_record(desk: Desk) -> None:
+    desk.bar(0)
+    desk.want(0, 10)
+    desk.wait_for(lambda: len(desk.orders()) == 1, "the entry was not sent")
+    desk.bar(1)
+    desk.wait_for(lambda: desk.orders()[0].state == ORDER_STATE_FILLED, "the entry has not filled")
+    desk.want(1, -10)
+    desk.wait_for(lambda: len(desk.orders()) == 2, "the closing leg was not sent")
+    desk.bar(2)
+    # Nothing more comes over the bus: the closing leg's fill alone must send what opens the other side.
+    desk.wait_for(lambda: len(desk.orders()) == 3, "the opening leg waits for a record that does not come")
+    closing, opening = desk.orders()[1:]
+    assert closing.state == ORDER_STATE_FILLED
+    assert (closing.quantity, opening.quantity) == (10 * SHARE, 10 * SHARE)
+    assert opening.side == closing.side
