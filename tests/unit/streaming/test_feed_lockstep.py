@@ -330,6 +330,17 @@ def test_a_second_run_begins_where_the_first_ended(dataset: Path) -> None:
         assert bus.end_offset("bars") == 6 * STEPS
 
 
+def test_only_the_symbols_that_somebody_wants_are_played(dataset: Path) -> None:
+    source = {"kind": "replay", "dataset": str(dataset), "start": START, "symbols": ["^X", "B"]}
+    cfg = config(dataset, consumers=[], source=source)
+    with open_bus(cfg.bus) as bus:
+        play(cfg, bus)
+        assert [r.message.symbol for r in bus.read("bars")] == ["^X", "B"] * STEPS  # type: ignore[attr-defined]
+        other = source | {"symbols": ["^X", "A"]}
+        with pytest.raises(FeedError, match="other data"):
+            play(config(dataset, consumers=[], source=other), bus)
+
+
 def test_somebody_who_never_acknowledges_is_named(dataset: Path) -> None:
     cfg = config(dataset, stall_seconds=0.3, consumers=[{"group": "sleeper", "topic": "bars"}])
     with open_bus(cfg.bus) as bus, pytest.raises(FeedError) as error:

@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -79,6 +79,10 @@ class Dataset:
             _within(self.bars, "event_time", start, end),
             _within(self.news, "available_time", start, end),
         )
+
+    def of(self, symbols: Collection[str]) -> Dataset:
+        """The bars of these symbols, and all news."""
+        return Dataset(self.manifest, self.bars.filter(pl.col("symbol").is_in(sorted(symbols))), self.news)
 
 
 def _within(frame: pl.DataFrame, column: str, start: int | None, end: int | None) -> pl.DataFrame:

@@ -21,6 +21,7 @@ class ReplayConfig(_Model):
 
     kind: Literal["replay"]
     dataset: Path = Field(description="Directory of the data set.")
+    symbols: list[str] | None = Field(None, min_length=1, description="Whose bars; default: all of the data set's.")
     start: int | None = Field(None, description="First moment, ns UTC; news known earlier belong to the history.")
     end: int | None = Field(None, description="Last moment, ns UTC.")
     speed: Literal["max"] | Annotated[float, Field(gt=0)] = Field(

@@ -35,7 +35,8 @@ class Replaying:
 
     def __init__(self, config: FeedConfig, source: ReplayConfig) -> None:
         try:
-            self._dataset = read_dataset(source.dataset)
+            dataset = read_dataset(source.dataset)
+            self._dataset = dataset if source.symbols is None else dataset.of(source.symbols)
             self._items = [item for item in recorded_items(config.news, self._dataset) if _within(item, source)]
             self._linker = EntityLinker(load_companies(config.companies))
             self._calendar = _calendar(self._dataset)
@@ -122,7 +123,7 @@ class Replaying:
         """What a resumed run must have in common with the one that was cut off."""
         parts = self._dataset.manifest.parts
         data = [parts[name].sha256 for name in (BARS, NEWS) if name in parts]
-        return ":".join([*data, str(self._source.start), str(self._source.end)])
+        return ":".join([*data, str(self._source.start), str(self._source.end), *(self._source.symbols or ())])
 
 
 def _within(item: RawItem, source: ReplayConfig) -> bool:
