@@ -7,7 +7,7 @@ batch; half a period earlier the venue gets the same bars by POST /sim/advance a
 between the bars. No process waits for another's step, and a late one is not waited for.
 
 Arms: `chain`, from the time stamps that the bus gives records (file bus: ns; Kafka: whole ms) and from the host's
-clock where the venue has read an order's body (`benchmarks.hops_venue`). One value per record:
+clock where the venue's process has read an order off its socket (`benchmarks.hops_venue`). One value per record:
 bar_to_vector         bar on the bus → its feature vector on the bus
 vector_to_signal      vector on the bus → its signal on the bus: wait for the books as of the bar, prediction, decision
 signal_to_intent      both leave in one batch: on the file bus they bear one time stamp
@@ -16,11 +16,10 @@ intent_to_venue       intent on the bus → its order read by the venue: executo
 intent_to_order       intent on the bus → first record of its order that has the broker's id on the bus
 bar_to_venue          end to end, one value per order; .._first and .._last: of a bar time's first and last order
 second_leg            the same for what opens the other side of a reversed position, once what closes it has filled,
-                      which the venue does at the next bar: not a cost of the path, and in no other figure
+                      which the venue does half a period later: not a cost of the path, and in no other figure
 publish_delay         how late a bar time was published after its schedule: what the benchmark itself adds
-`executor`: the executor's own histograms, warm-up included: intent → engine thread → decided and journalled → encoded →
-written to TLS, their total, and the broker's answer. From "encoded" on they hold only orders that found a connection
-free, as `n` shows; those that wait for one are in intent_to_venue.
+`executor`: the executor's own histograms, warm-up included: intent → engine thread → decided and journalled → encoded
+(orders that found a connection free) or waited for one (the others) → written to TLS, the total, the broker's answer.
 The aim is bar_to_venue below 20 ms at the 99th percentile.
 """
 
