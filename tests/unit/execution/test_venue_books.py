@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 
 from tradewind.execution.venue import core, queries
 from tradewind.execution.venue.books import Books, BooksError
+from tradewind.execution.venue.changes import Changes
 from tradewind.execution.venue.config import VenueConfig
+from tradewind.execution.venue.rejections import Rejection
 from tradewind.execution.venue.service import Service
 from tradewind.execution.venue.session import advance
 from tradewind.execution.venue.state import State
@@ -45,16 +48,16 @@ def open_service(folder: Path) -> Service:
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
+async def service(tmp_path: Path) -> AsyncIterator[Service]:
     """Books with a filled, a partially filled, a replaced and a resting order; a step trades ten shares at most."""
     service = open_service(tmp_path)
-    service.change(lambda state: step(state, 1))
-    service.change(lambda state: core.submit(state, order(4, client_order_id="filled"), service.now()))
-    service.change(lambda state: core.submit(state, order(9), service.now()))
-    service.change(lambda state: step(state, 2))
+    await service.change(lambda state: step(state, 1))
+    await service.change(lambda state: core.submit(state, order(4, client_order_id="filled"), service.now()))
+    await service.change(lambda state: core.submit(state, order(9), service.now()))
+    await service.change(lambda state: step(state, 2))
     limited = order(3, type="limit", limit_price="90.5")
-    resting = service.change(lambda state: core.submit(state, limited, service.now()))
-    service.change(lambda state: core.replace(state, str(resting["id"]), {"limit_price": 91}, service.now()))
+    resting = await service.change(lambda state: core.submit(state, limited, service.now()))
+    await service.change(lambda state: core.replace(state, str(resting["id"]), {"limit_price": 91}, service.now()))
     yield service
     service.books.close()
 
@@ -72,19 +75,20 @@ def seen(service: Service) -> list[Any]:
     ]
 
 
-def test_books_read_back_are_the_books_written(service: Service, tmp_path: Path) -> None:
+async def test_books_read_back_are_the_books_written(service: Service, tmp_path: Path) -> None:
     before = seen(service)
     assert before[0]["open_orders"] == 2
     service.books.close()
     again = open_service(tmp_path)
     assert seen(again) == before
     # And they go on alike: ten of thirteen shares are bought, so the partially filled order has three to go.
-    assert again.change(lambda state: step(state, 3))["fills"] == 1
+    answer = await again.change(lambda state: step(state, 3))
+    assert answer["fills"] == 1
     assert [row["filled_qty"] for row in queries.list_orders(again.state, {"status": "closed"})] == ["0", "9", "4"]
     again.books.close()
 
 
-def test_a_failed_write_leaves_the_books_as_they_were(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_write_leaves_the_books_as_they_were(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     before = seen(service)
 
     def fail(*_: object) -> None:
@@ -93,13 +97,79 @@ def test_a_failed_write_leaves_the_books_as_they_were(service: Service, monkeypa
     with monkeypatch.context() as patched:
         patched.setattr(Books, "_write_rows", fail)
         with pytest.raises(sqlite3.OperationalError):
-            service.change(lambda state: core.submit(state, order(1, client_order_id="lost"), service.now()))
+            await service.change(lambda state: core.submit(state, order(1, client_order_id="lost"), service.now()))
     assert seen(service) == before
-    retried = service.change(lambda state: core.submit(state, order(1, client_order_id="lost"), service.now()))
+    retried = await service.change(lambda state: core.submit(state, order(1, client_order_id="lost"), service.now()))
     assert retried["client_order_id"] == "lost"
 
 
-def test_one_venue_per_state_directory(service: Service, tmp_path: Path) -> None:
+# --- operations that are ready at the same moment ---
+
+
+def spied(service: Service, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The event names of each transaction from here on."""
+    written: list[list[str]] = []
+    write = service.books.write
+
+    def spy(state: State, changes: Changes) -> list[str]:
+        written.append([data["event"] for _, data in changes.events])
+        return write(state, changes)
+
+    monkeypatch.setattr(service.books, "write", spy)
+    return written
+
+
+def sending(service: Service, client_order_id: str) -> Awaitable[Any]:
+    body = order(1, type="limit", limit_price=50, client_order_id=client_order_id)
+    return service.change(lambda state: core.submit(state, body, service.now()))
+
+
+async def test_orders_that_come_together_share_a_transaction(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = spied(service, monkeypatch)
+    answers = await asyncio.gather(*(sending(service, name) for name in "abc"))
+    assert written == [["pending_new", "new"] * 3]
+    assert [answer["client_order_id"] for answer in answers] == ["a", "b", "c"]
+    service.books.close()
+    again = open_service(tmp_path)
+    assert [row["client_order_id"] for row in queries.list_orders(again.state, {"limit": "3"})] == ["c", "b", "a"]
+    again.books.close()
+
+
+async def test_a_rejection_is_its_callers_alone(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = spied(service, monkeypatch)
+    outcomes = await asyncio.gather(*(sending(service, name) for name in "aab"), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [dict, Rejection, dict]
+    assert written == [["pending_new", "new"] * 2]
+
+
+async def test_a_failure_fails_all_that_share_the_transaction(service: Service) -> None:
+    before = seen(service)
+
+    def broken(state: State) -> None:
+        state.account.cash += 1
+        raise ZeroDivisionError
+
+    outcomes = await asyncio.gather(
+        sending(service, "a"), service.change(broken), sending(service, "b"), return_exceptions=True
+    )
+    assert [type(outcome) for outcome in outcomes] == [ZeroDivisionError] * 3
+    assert seen(service) == before
+    assert (await sending(service, "a"))["client_order_id"] == "a"
+
+
+async def test_what_is_broadcast_has_a_transaction_of_its_own(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = spied(service, monkeypatch)
+    advancing = service.change(lambda state: step(state, 3), broadcast=True)
+    await asyncio.gather(sending(service, "a"), sending(service, "b"), advancing, sending(service, "c"))
+    # The step fills what was partially filled before.
+    assert written == [["pending_new", "new"] * 2, ["fill"], ["pending_new", "new"]]
+
+
+async def test_one_venue_per_state_directory(service: Service, tmp_path: Path) -> None:
     with pytest.raises(BooksError, match="another venue is using it"):
         Books(tmp_path)
 
@@ -131,7 +201,7 @@ def truncate(path: Path) -> None:
         pytest.param(sql("UPDATE orders SET body = 'x' WHERE seq = 1"), id="order unreadable"),
     ],
 )
-def test_damage_is_found(service: Service, tmp_path: Path, damage: Callable[[Path], None]) -> None:
+async def test_damage_is_found(service: Service, tmp_path: Path, damage: Callable[[Path], None]) -> None:
     service.books.close()
     damage(tmp_path / "books.sqlite")
     with pytest.raises(BooksError, match=r"books\.sqlite: the books are damaged"):

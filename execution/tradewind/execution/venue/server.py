@@ -46,7 +46,7 @@ async def _heartbeat(app: web.Application) -> AsyncIterator[None]:
 async def _beat(service: Service) -> None:
     while True:
         await asyncio.sleep(1)
-        service.tick()
+        await service.tick()
 
 
 async def _close_streams(app: web.Application) -> None:

@@ -1,16 +1,18 @@
 """Shell. The running venue: the core's state, its books, its clock and its streams, and the one way to change them.
 
-Everything runs on one event loop: an operation decides, is made durable and is queued to the streams without a pause
-in between, so all clients see changes in one order and never one that a restart could forget.
+Everything runs on one event loop: the operations that are ready decide, are made durable and are queued to the streams
+without a pause in between, so all clients see changes in one order and never one that a restart could forget.
 """
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import hmac
 import time as wall
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from tradewind.execution.venue.books import Books
 from tradewind.execution.venue.changes import Changes
@@ -36,6 +38,15 @@ from tradewind.execution.venue.trade_stream import TradeStream
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """An operation that waits for its turn, and who waits for it."""
+
+    operation: Callable[[State], Any]
+    outcome: asyncio.Future[Any]
+    broadcast: bool
+
+
 class Service:
     """State, books and streams of one venue. `key_id` and `secret` are the credentials it accepts."""
 
@@ -44,6 +55,7 @@ class Service:
         self.books = books
         self.terms = config.terms()
         self.sessions = Sessions()
+        self._ready: list[_Ready] = []
         self._credentials = (key_id.encode(), secret.encode())
         self.state = self._load()
         self.trades = TradeStream(self.authorize, lambda: self.state.account.event_id)
@@ -81,21 +93,48 @@ class Service:
             return ANY_HOURS
         return self.sessions.hours(wall.time_ns(), strict=self.config.hours == "exchange")
 
-    def change(self, operation: Callable[[State], T], *, broadcast: bool = False) -> T:
+    async def change(self, operation: Callable[[State], T], *, broadcast: bool = False) -> T:
         """Run `operation` on the state, make what it changed durable, tell the streams; then return its result.
 
-        A Rejection changes nothing. On any other failure the state is read back from the books.
+        Operations that are ready at the same moment share one transaction, in the order they came; one that is
+        broadcast has its own. A Rejection changes nothing and is its caller's alone. Any other failure fails all that
+        share the transaction, and the state is read back from the books: none of them has happened.
         """
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[T] = loop.create_future()
+        if not self._ready:
+            loop.call_soon(self._run_ready)
+        self._ready.append(_Ready(operation, outcome, broadcast))
+        return await outcome
+
+    def _run_ready(self) -> None:
+        ready, self._ready = self._ready, []
+        while ready:
+            alone = (number for number, one in enumerate(ready) if one.broadcast)
+            count = next(alone, len(ready)) or 1
+            self._run_group(ready[:count])
+            ready = ready[count:]
+
+    def _run_group(self, group: list[_Ready]) -> None:
+        results: list[tuple[asyncio.Future[Any], Any]] = []
         try:
             self.state.hours = self._hours()
-            result = operation(self.state)
-            self._commit(broadcast=broadcast)
-        except Rejection:
-            raise
-        except BaseException:
+            for one in group:
+                try:
+                    results.append((one.outcome, one.operation(self.state)))
+                except Rejection as rejection:
+                    _fail(one.outcome, rejection)
+            self._commit(broadcast=group[0].broadcast)
+        except BaseException as failure:
             self.state = self._load()
-            raise
-        return result
+            for one in group:
+                _fail(one.outcome, failure)
+            if not isinstance(failure, Exception):
+                raise
+            return
+        for outcome, result in results:
+            if not outcome.done():
+                outcome.set_result(result)
 
     def _commit(self, *, broadcast: bool) -> None:
         changes = self.state.take_changes()
@@ -113,18 +152,24 @@ class Service:
         self.stocks.publish(entries)
         self.news.publish([("news", news.symbols, news_message(news)) for news in changes.news])
 
-    def tick(self) -> None:
+    async def tick(self) -> None:
         """Real-time mode, about once a second: expiries, and the equity once a minute."""
         now = wall.time_ns()
         curve = self.state.equity_curve
         last = curve[-1][0] if curve else self.state.account.opened_at
         due = any(is_due(order, now) for orders in self.state.open_orders.values() for order in orders.values())
         if due or now - last >= 60 * 10**9:
-            self.change(lambda state: tick(state, now, _day(now) != _day(last)))
+            await self.change(lambda state: tick(state, now, _day(now) != _day(last)))
 
     async def close_streams(self) -> None:
         for stream in (self.trades, self.stocks, self.news):
             await stream.close()
+
+
+def _fail(outcome: asyncio.Future[Any], failure: BaseException) -> None:
+    """Tell who still waits; the future of a client that has gone is cancelled."""
+    if not outcome.done():
+        outcome.set_exception(failure)
 
 
 def _day(time: int) -> dt.date:

@@ -16,7 +16,7 @@ routes = web.RouteTableDef()
 @routes.post("/sim/advance")
 async def step(request: web.Request) -> web.Response:
     body = await body_of(request)
-    return answer(request.app[SERVICE].change(lambda state: advance(state, body), broadcast=True))
+    return answer(await request.app[SERVICE].change(lambda state: advance(state, body), broadcast=True))
 
 
 @routes.post("/sim/assets")
@@ -30,7 +30,7 @@ async def add_assets(request: web.Request) -> web.Response:
             state.add_asset(asset)
         return len(new)
 
-    return answer({"assets": request.app[SERVICE].change(add)})
+    return answer({"assets": await request.app[SERVICE].change(add)})
 
 
 @routes.post("/sim/history")
@@ -45,7 +45,7 @@ async def load_history(request: web.Request) -> web.Response:
             take_bar(state, bar, service.now())
         state.changes.news.extend(articles)
 
-    service.change(load)
+    await service.change(load)
     return answer({"bars": len(bars), "news": len(articles)})
 
 
@@ -53,7 +53,7 @@ async def load_history(request: web.Request) -> web.Response:
 async def publish_news(request: web.Request) -> web.Response:
     body = await body_of(request)
     articles = [parse_news(raw, f"news[{index}]") for index, raw in enumerate(rows_of(body, "news"))]
-    request.app[SERVICE].change(lambda state: state.changes.news.extend(articles), broadcast=True)
+    await request.app[SERVICE].change(lambda state: state.changes.news.extend(articles), broadcast=True)
     return answer({"news": len(articles)})
 
 
@@ -67,7 +67,7 @@ async def publish_quotes(request: web.Request) -> web.Response:
         for quote in quotes:
             take_quote(state, quote, service.now())
 
-    service.change(take, broadcast=True)
+    await service.change(take, broadcast=True)
     return answer({"quotes": len(quotes)})
 
 

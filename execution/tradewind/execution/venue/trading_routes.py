@@ -35,14 +35,14 @@ async def configurations(request: web.Request) -> web.Response:
 @routes.patch("/v2/account/configurations")
 async def change_configurations(request: web.Request) -> web.Response:
     body = await body_of(request)
-    return answer(request.app[SERVICE].change(lambda state: queries.change_settings(state, body)))
+    return answer(await request.app[SERVICE].change(lambda state: queries.change_settings(state, body)))
 
 
 @routes.post("/v2/orders")
 async def submit(request: web.Request) -> web.Response:
     body = await body_of(request)
     service = request.app[SERVICE]
-    return answer(service.change(lambda state: core.submit(state, body, service.now())))
+    return answer(await service.change(lambda state: core.submit(state, body, service.now())))
 
 
 @routes.get("/v2/orders")
@@ -53,7 +53,7 @@ async def orders(request: web.Request) -> web.Response:
 @routes.delete("/v2/orders")
 async def cancel_all(request: web.Request) -> web.Response:
     service = request.app[SERVICE]
-    return answer(service.change(lambda state: core.cancel_all(state, service.now())), 207)
+    return answer(await service.change(lambda state: core.cancel_all(state, service.now())), 207)
 
 
 @routes.get("/v2/orders:by_client_order_id")
@@ -71,14 +71,14 @@ async def order(request: web.Request) -> web.Response:
 async def replace(request: web.Request) -> web.Response:
     order_id, body = _order_id(request), await body_of(request)
     service = request.app[SERVICE]
-    return answer(service.change(lambda state: core.replace(state, order_id, body, service.now())))
+    return answer(await service.change(lambda state: core.replace(state, order_id, body, service.now())))
 
 
 @routes.delete("/v2/orders/{order_id}")
 async def cancel(request: web.Request) -> web.Response:
     order_id = _order_id(request)
     service = request.app[SERVICE]
-    service.change(lambda state: core.cancel(state, order_id, service.now()))
+    await service.change(lambda state: core.cancel(state, order_id, service.now()))
     return web.Response(status=204)
 
 
@@ -91,7 +91,7 @@ async def positions(request: web.Request) -> web.Response:
 async def close_all(request: web.Request) -> web.Response:
     service = request.app[SERVICE]
     cancel_orders = queries.is_true(request.query, "cancel_orders")
-    rows = service.change(lambda state: core.close_all(state, cancel_orders, service.now()))
+    rows = await service.change(lambda state: core.close_all(state, cancel_orders, service.now()))
     return answer(rows, 207)
 
 
@@ -104,7 +104,7 @@ async def position(request: web.Request) -> web.Response:
 async def close_position(request: web.Request) -> web.Response:
     service = request.app[SERVICE]
     symbol = request.match_info["symbol"]
-    return answer(service.change(lambda state: core.close_position(state, symbol, request.query, service.now())))
+    return answer(await service.change(lambda state: core.close_position(state, symbol, request.query, service.now())))
 
 
 @routes.get("/v2/assets")
