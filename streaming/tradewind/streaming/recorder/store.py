@@ -100,7 +100,7 @@ def open_engine(sql: str) -> Engine:
     try:
         engine = create_engine(make_url(sql))
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        fix = "use sqlite:////path or postgresql+psycopg://USER@HOST/NAME, and install its driver"
+        fix = "use sqlite:////path or postgresql+psycopg://USER@HOST/NAME (needs tradewind-streaming[postgresql])"
         raise RecorderError(f"sql: the address of the database cannot be used ({error}): {fix}") from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _tune_sqlite)
