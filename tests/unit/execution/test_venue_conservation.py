@@ -30,6 +30,21 @@ sends = st.tuples(
     st.sampled_from(["day", "gtc", "ioc", "fok", "opg", "cls"]),
     st.one_of(st.none(), st.integers(1, 20_000)),
 )
+stops = st.tuples(
+    st.just("stop"),
+    st.sampled_from(SYMBOLS),
+    st.sampled_from(["buy", "sell"]),
+    st.integers(1, 300),
+    st.sampled_from(["stop", "stop_limit", "trailing_stop"]),
+    st.integers(2, 20_000),
+)
+groups = st.tuples(
+    st.just("group"),
+    st.sampled_from(SYMBOLS),
+    st.sampled_from(["bracket", "oto", "oco"]),
+    st.integers(1, 300),
+    st.integers(-500, 500),
+)
 steps = st.tuples(
     st.just("step"),
     st.lists(st.tuples(prices, prices, prices, prices, st.integers(0, 5_000)), min_size=2, max_size=2),
@@ -44,6 +59,22 @@ def bar(symbol: str, raw: tuple[int, ...], time: int) -> dict[str, Any]:
     return {"symbol": symbol, "open_time": time - 10, "event_time": time, "volume": volume, **names}
 
 
+def group_body(state: State, symbol: str, order_class: str, qty: int, width: int) -> dict[str, Any]:
+    """Exits `width` cents around the last price; a negative one is a group on the sell side."""
+    last = (state.assets[symbol].last or 0) // ONE * 100
+    held = state.position_qty(symbol)
+    selling = held > 0 if order_class == "oco" else width < 0
+    sign = 1 if (selling if order_class == "oco" else not selling) else -1
+    body: dict[str, Any] = {"symbol": symbol, "side": "sell" if selling else "buy", "qty": qty, "time_in_force": "gtc"}
+    body |= {"order_class": order_class, "type": "limit" if order_class == "oco" else "market"}
+    if order_class == "oco":
+        body["qty"] = min(qty, abs(held) // 10**9) or 1
+    body["take_profit"] = {"limit_price": f"{(last + sign * abs(width)) / 100:.2f}"}
+    if order_class != "oto":
+        body["stop_loss"] = {"stop_price": f"{(last - sign * abs(width)) / 100:.2f}"}
+    return body
+
+
 def apply(state: State, action: tuple[Any, ...], time: int) -> None:
     now = state.account.now
     if action[0] == "send":
@@ -56,6 +87,18 @@ def apply(state: State, action: tuple[Any, ...], time: int) -> None:
             "type": "limit" if cents else "market",
         }
         core.submit(state, {**body, **({"limit_price": f"{cents / 100:.2f}"} if cents else {})}, now)
+    elif action[0] == "stop":
+        _, symbol, side, qty, kind, cents = action
+        body = {"symbol": symbol, "side": side, "qty": qty, "time_in_force": "gtc", "type": kind}
+        names = {
+            "stop": ("stop_price",),
+            "stop_limit": ("stop_price", "limit_price"),
+            "trailing_stop": ("trail_price",),
+        }
+        core.submit(state, {**body, **dict.fromkeys(names[kind], f"{cents / 100:.2f}")}, now)
+    elif action[0] == "group":
+        _, symbol, order_class, qty, width = action
+        core.submit(state, group_body(state, symbol, order_class, qty, width), now)
     elif action[0] == "step":
         bars = [bar(symbol, raw, time) for symbol, raw in zip(SYMBOLS, action[1], strict=True)]
         advance(state, {"time": time, "bars": bars, "session_end": action[2]})
@@ -97,7 +140,7 @@ class Ledger:
 
 @settings(max_examples=150, deadline=None)
 @given(
-    st.lists(st.one_of(sends, steps, steps, others), min_size=5, max_size=40),
+    st.lists(st.one_of(sends, stops, groups, steps, steps, others), min_size=5, max_size=40),
     st.sampled_from([None, 100_000]),
     st.sampled_from([0, 1_234]),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tradewind.execution.venue.account import reserve_price
+from tradewind.execution.venue.exits import check_prices
 from tradewind.execution.venue.market import Asset
 from tradewind.execution.venue.money import PRICE_ONE, notional, price_text, qty_text
 from tradewind.execution.venue.order_request import OrderRequest
@@ -45,6 +46,8 @@ def admit(state: State, request: OrderRequest, asset: Asset, now: int, replaces:
         raise unprocessable(f"{request.time_in_force} orders come too late for this auction and too early for the next")
     _check_wash(state, request)
     intent = _intent(state, request)
+    if request.order_class:
+        _check_class(request, intent, asset)
     price = reserve_price(request.side, request.limit_price, request.stop_price, asset)
     if price is None or (asset.last is None and request.type == "trailing_stop"):
         raise unprocessable(f'asset "{request.symbol}" has no market price yet')
@@ -56,6 +59,18 @@ def admit(state: State, request: OrderRequest, asset: Asset, now: int, replaces:
         _check_opening(state, request, asset)
         _check_cost(state, request, cost, replaces)
     return Admission(intent, price)
+
+
+def _check_class(request: OrderRequest, intent: str, asset: Asset) -> None:
+    """Brackets and oto orders enter a position, oco orders leave one; their exits lie on the right sides."""
+    entering = request.order_class != "oco"
+    if entering and intent.endswith("_to_close"):
+        raise unprocessable(f"{request.order_class} orders must be entry orders")
+    if not entering and intent.endswith("_to_open"):
+        raise unprocessable("oco orders must be exit orders")
+    base = request.limit_price if request.limit_price is not None else asset.last
+    if base is not None:
+        check_prices(request.exits, selling=entering == (request.side == "buy"), base=base, entering=entering)
 
 
 def _check_cost(state: State, request: OrderRequest, cost: int, replaces: Order | None) -> None:
@@ -81,8 +96,10 @@ def _check_asset(asset: Asset, request: OrderRequest) -> None:
 
 
 def _check_wash(state: State, request: OrderRequest) -> None:
+    if request.order_class:
+        return
     for order in state.resting(request.symbol):
-        if order.side == request.side:
+        if order.side == request.side or order.order_class:
             continue
         reason = wash_reason(order.type, order.limit_price, request.side, request.type, request.limit_price)
         if reason is not None:

@@ -7,7 +7,9 @@ Each operation either raises Rejection and leaves the books untouched, or change
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace as altered
 
+from tradewind.execution.venue import groups
 from tradewind.execution.venue.admission import Admission, admit, check_client_id
 from tradewind.execution.venue.market import unknown_asset
 from tradewind.execution.venue.matching import Match, match_quote
@@ -18,7 +20,7 @@ from tradewind.execution.venue.rejections import Rejection, bad_field, not_found
 from tradewind.execution.venue.replace_request import parse_replace
 from tradewind.execution.venue.state import State
 from tradewind.execution.venue.stops import follow, reaches, trailed
-from tradewind.execution.venue.wire import Json, order_json
+from tradewind.execution.venue.wire import Json
 
 
 def submit(state: State, body: Mapping[str, object], now: int) -> Json:
@@ -64,9 +66,11 @@ def _order(
         expires_at=state.hours.day_end(time, extended_hours=request.extended_hours)
         if request.time_in_force == "day"
         else None,
-        replaces=None if replaces is None else replaces.id,
-        hwm=None if replaces is None else replaces.hwm,
+        order_class=request.order_class,
     )
+    if replaces is not None:
+        order.replaces, order.hwm = replaces.id, replaces.hwm
+        order.triggered = replaces.triggered and request.stop_price == replaces.stop_price
     if order.trails:
         last = state.assets[order.symbol].last
         assert last is not None
@@ -80,16 +84,20 @@ def _order(
 def _accept(state: State, request: OrderRequest, admission: Admission, now: int, replaces: Order | None = None) -> Json:
     time = state.stamp(now)
     order = _order(state, request, admission, time, replaces)
+    state.touch(order)
     if replaces is None:
         state.emit(order, "pending_new", time)
-    else:
-        _retire(state, replaces, order, time)
+        if order.order_class:
+            groups.add_exits(state, order, request.exits, time)
+    elif _retire(state, replaces, order, time) == "held":
+        order.status = "held"
+        return groups.nested_json(state, order)
     if not state.hours.admits(extended_hours=order.extended_hours, crypto=order.is_crypto):
         order.status = "accepted"
         state.touch(order)
         state.emit(order, "accepted", time)
-        return order_json(order)
-    answer = order_json(order)
+        return groups.nested_json(state, order)
+    answer = groups.nested_json(state, order)
     start_work(state, order, time)
     return answer
 
@@ -103,12 +111,16 @@ def start_work(state: State, order: Order, time: int) -> None:
         trade_now(state, order, time)
 
 
-def _retire(state: State, old: Order, new: Order, time: int) -> None:
-    old.status = "replaced"
+def _retire(state: State, old: Order, new: Order, time: int) -> str:
+    """`new` takes the place of `old`. Returns the status that had."""
+    status, old.status = old.status, "replaced"
     old.replaced_by = new.id
     old.replaced_at = old.updated_at = time
     state.touch(old)
     state.emit(old, "replaced", time)
+    if old.order_class:
+        groups.succeed(state, old, new)
+    return status
 
 
 def trade_now(state: State, order: Order, time: int) -> None:
@@ -133,9 +145,9 @@ def _watch(state: State, order: Order, price: int) -> None:
 
 def book(state: State, order: Order, match: Match, time: int) -> None:
     """Execute what was matched and cancel the rest when it cannot wait."""
-    state.execute(order, match, time)
+    groups.fill(state, order, match, time)
     if order.is_open and match.cancel_rest:
-        state.finish(order, "canceled", time)
+        groups.end(state, order, "canceled", time)
 
 
 def find_order(state: State, order_id: str) -> Order:
@@ -160,7 +172,13 @@ def replace(state: State, order_id: str, body: Mapping[str, object], now: int) -
         raise unprocessable("cannot replace order in accepted status")
     request = parse_replace(body, order)
     check_client_id(state, request.client_order_id)
-    admission = admit(state, request, state.assets[order.symbol], now, replaces=order)
+    if groups.is_exit(order):
+        # It keeps its size, and what it needs of the position is its own already.
+        groups.check_pair(state, order, request.limit_price, request.stop_price)
+        admission = Admission(order.position_intent, order.reserve_price)
+    else:
+        request = altered(request, exits=groups.exits_of(state, order))
+        admission = admit(state, request, state.assets[order.symbol], now, replaces=order)
     return _accept(state, request, admission, now, replaces=order)
 
 
@@ -171,7 +189,7 @@ def cancel(state: State, order_id: str, now: int) -> None:
         return
     if not order.is_open:
         raise unprocessable(f'order is already in "{order.status}" state')
-    state.finish(order, "canceled", state.stamp(now))
+    groups.end(state, order, "canceled", state.stamp(now))
 
 
 def cancel_all(state: State, now: int) -> list[Json]:
@@ -180,7 +198,8 @@ def cancel_all(state: State, now: int) -> list[Json]:
         (order for orders in state.open_orders.values() for order in orders.values()), key=lambda order: order.seq
     )
     for order in resting:
-        state.finish(order, "canceled", state.stamp(now))
+        if order.is_open:
+            groups.end(state, order, "canceled", state.stamp(now))
     return [{"id": order.id, "status": 200} for order in resting]
 
 

@@ -74,8 +74,8 @@ def _rounded(price: int, order: Order) -> int:
     return max(price, 1) if order.is_crypto else to_tick(price, up=order.sign > 0)
 
 
-def _within(price: int, order: Order) -> bool:
-    """Whether `price` is at or better than what bounds the order."""
+def is_within(price: int, order: Order) -> bool:
+    """Whether the market at `price` is at or better than what bounds the order."""
     bound = order.bound
     return bound is None or (price <= bound if order.sign > 0 else price >= bound)
 
@@ -93,7 +93,7 @@ def _at_market(price: int, order: Order, terms: Terms) -> int | None:
     if order.limit_price is not None:
         return None
     paid = _rounded(_worsened(price, order.sign, terms), order)
-    return paid if _within(paid, order) else None
+    return paid if is_within(paid, order) else None
 
 
 def bar_price(order: Order, bar: Bar, phase: Phase, terms: Terms, elected: int | None = None) -> int | None:
@@ -107,10 +107,10 @@ def bar_price(order: Order, bar: Bar, phase: Phase, terms: Terms, elected: int |
         return paid
     if elected is None:
         extreme = bar.low if order.sign > 0 else bar.high
-        return _bounded(bar.open, order) if _within(extreme, order) else None
-    if _within(elected, order):
+        return _bounded(bar.open, order) if is_within(extreme, order) else None
+    if is_within(elected, order):
         return _bounded(elected, order)
-    return order.bound if _within(bar.close, order) else None
+    return order.bound if is_within(bar.close, order) else None
 
 
 def _auction_price(order: Order, bar: Bar, phase: Phase, terms: Terms) -> int | None:
@@ -125,7 +125,7 @@ def auction_price(order: Order, price: int, terms: Terms) -> int | None:
     paid = _at_market(price, order, terms)
     if paid is not None:
         return paid
-    return _bounded(price, order) if _within(price, order) else None
+    return _bounded(price, order) if is_within(price, order) else None
 
 
 def ends(order: Order, phase: Phase) -> bool:
@@ -160,7 +160,7 @@ def match_quote(order: Order, asset: Asset, terms: Terms) -> Match:
     ending = order.time_in_force in ("ioc", "fok")
     if far is None and asset.last is not None:
         far = _rounded(_worsened(asset.last, order.sign, terms), order)
-    if far is None or order.is_waiting or not _within(far, order):
+    if far is None or order.is_waiting or not is_within(far, order):
         return Match(0, 0, ending)
     return _sized(order, _bounded(far, order), None, ending)
 

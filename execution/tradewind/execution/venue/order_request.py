@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tradewind.execution.venue import fields
+from tradewind.execution.venue.exits import NO_EXITS, Exits, check_class, parse_exits
 from tradewind.execution.venue.fields import Body
 from tradewind.execution.venue.money import CENT, PRICE_PLACES, QTY_ONE
 from tradewind.execution.venue.orders import is_pair
@@ -33,6 +34,8 @@ class OrderRequest:
     client_order_id: str | None = None
     extended_hours: bool = False
     position_intent: str | None = None
+    order_class: str = ""
+    exits: Exits = NO_EXITS
 
     @property
     def is_fractional(self) -> bool:
@@ -46,7 +49,6 @@ class OrderRequest:
 def parse_order(body: Body, symbol: str) -> OrderRequest:
     """The order a POST body asks for; `symbol` is the one it names. Raises Rejection (422)."""
     kind = fields.word(body, "type", TYPES, "order type")
-    _refuse_other_classes(body)
     qty = fields.quantity(body)
     cash = fields.amount(body, "notional", PRICE_PLACES, "notional")
     if qty is None and cash is None:
@@ -54,6 +56,10 @@ def parse_order(body: Body, symbol: str) -> OrderRequest:
     if qty is not None and cash is not None:
         raise bad_field("only one of qty or notional is accepted")
     pair = is_pair(symbol)
+    order_class, exits = parse_exits(body, pair=pair)
+    limit = fields.price(body, "limit_price", pair=pair)
+    if order_class == "oco" and kind == "limit":
+        limit = exits.take_profit
     intent = body.get("position_intent")
     if intent is not None and intent not in INTENTS:
         raise bad_field("invalid position_intent")
@@ -64,26 +70,19 @@ def parse_order(body: Body, symbol: str) -> OrderRequest:
         time_in_force=fields.word(body, "time_in_force", TIMES_IN_FORCE, "time_in_force"),
         qty=qty,
         notional=cash,
-        limit_price=fields.price(body, "limit_price", pair=pair),
+        limit_price=limit,
         stop_price=fields.price(body, "stop_price", pair=pair),
         trail_price=fields.price(body, "trail_price", pair=pair),
         trail_percent=fields.amount(body, "trail_percent", PRICE_PLACES, "trail percent"),
         client_order_id=fields.client_order_id(body),
         extended_hours=fields.flag(body, "extended_hours"),
         position_intent=str(intent) if intent is not None else None,
+        order_class=order_class,
+        exits=exits,
     )
     _check_prices(request)
     check_combination(request)
     return request
-
-
-def _refuse_other_classes(body: Body) -> None:
-    order_class = body.get("order_class")
-    if order_class not in (None, "", "simple"):
-        raise unprocessable(f"order class {order_class} is not simulated by this venue; send simple orders")
-    for name in ("take_profit", "stop_loss", "legs"):
-        if body.get(name) is not None:
-            raise unprocessable(f"{name} is not simulated by this venue; send simple orders")
 
 
 def _check_prices(request: OrderRequest) -> None:
@@ -117,6 +116,9 @@ def _check_prices(request: OrderRequest) -> None:
 def check_combination(request: OrderRequest) -> None:
     """Whether the parts of an order go together: class of asset, type, time in force, fraction, hours."""
     tif, kind = request.time_in_force, request.type
+    if request.order_class:
+        fractional, extended = request.is_fractional, request.extended_hours
+        check_class(request.order_class, kind, tif, fractional=fractional, extended_hours=extended)
     if request.is_crypto:
         _check_crypto(request)
     if tif in ("opg", "cls") and kind not in ("market", "limit"):

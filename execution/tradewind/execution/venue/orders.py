@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tradewind.execution.venue.money import PRICE_ONE, divide_half_even, notional, to_tick
 
@@ -11,7 +11,7 @@ from tradewind.execution.venue.money import PRICE_ONE, divide_half_even, notiona
 _NAMESPACE = uuid.UUID("6f1c1b52-6d0a-5d0c-9a53-0b3c1a6d4e70")
 
 WORKING_STATUSES = frozenset({"new", "partially_filled"})
-OPEN_STATUSES = WORKING_STATUSES | {"accepted", "pending_new"}
+OPEN_STATUSES = WORKING_STATUSES | {"accepted", "pending_new", "held"}
 
 
 def is_pair(symbol: str) -> bool:
@@ -28,7 +28,7 @@ def stable_id(kind: str, key: int | str) -> str:
 class Order:
     """One order. Prices, notionals and percentages 1e-8, quantities 1e-9, times ns; `value` is the sum of price x qty
     in 1e-17. `stop_price` of a trailing stop follows from `hwm`, the best price seen since it came; `auction_at` is
-    when the auction of an `opg` or `cls` order is held in real time."""
+    when the auction of an `opg` or `cls` order is held in real time; `parent` and `legs` are ids of its group."""
 
     seq: int
     id: str
@@ -64,6 +64,10 @@ class Order:
     hwm: int | None = None
     triggered: bool = False
     auction_at: int | None = None
+    failed_at: int | None = None
+    order_class: str = ""
+    parent: str | None = None
+    legs: list[str] = field(default_factory=list)
 
     @property
     def is_crypto(self) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
 from tradewind.execution.venue.changes import Fill
-from tradewind.execution.venue.core import find_position
+from tradewind.execution.venue.core import find_order, find_position
+from tradewind.execution.venue.groups import nested_json
 from tradewind.execution.venue.orders import Order
 from tradewind.execution.venue.rejections import Rejection, bad_field, not_found
 from tradewind.execution.venue.state import State
@@ -81,7 +82,17 @@ def list_orders(state: State, query: Mapping[str, str]) -> list[Json]:
     rows = [order for order in state.orders.values() if wanted(order)]
     if newest_first:
         rows.reverse()
-    return [order_json(order) for order in rows[:limit]]
+    if not is_true(query, "nested"):
+        return [order_json(order) for order in rows[:limit]]
+    shown = {order.id for order in rows}
+    parents = [order for order in rows if order.parent not in shown]
+    return [nested_json(state, order) for order in parents[:limit]]
+
+
+def order_view(state: State, order_id: str, query: Mapping[str, str]) -> Json:
+    """GET /v2/orders/{id}."""
+    order = find_order(state, order_id)
+    return nested_json(state, order) if is_true(query, "nested") else order_json(order)
 
 
 def _sequence_of(state: State, query: Mapping[str, str], name: str) -> int | None:

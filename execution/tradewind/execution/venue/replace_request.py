@@ -25,6 +25,8 @@ def parse_replace(body: Body, order: Order) -> OrderRequest:
     for name in ("limit_price", "stop_price", "trail"):
         if body.get(name) is not None and name not in own:
             raise bad_field(f"{order.type.replace('_', ' ')} orders require no {name}")
+    if order.order_class and (body.get("qty") is not None or body.get("time_in_force") is not None):
+        raise unprocessable(f"only prices of {order.order_class} orders can be replaced")
     qty = fields.quantity(body)
     if qty is not None and not order.is_crypto and (qty % QTY_ONE or (order.qty or 0) % QTY_ONE):
         raise unprocessable("qty of a replacement must be a whole number of shares")
@@ -53,6 +55,7 @@ def parse_replace(body: Body, order: Order) -> OrderRequest:
         trail_percent=trail if not by_price and trail is not None else order.trail_percent,
         client_order_id=fields.client_order_id(body),
         extended_hours=order.extended_hours,
+        order_class=order.order_class if order.parent is None else "",
     )
     if all(
         getattr(request, name) == getattr(order, name)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tradewind.execution.venue import groups
 from tradewind.execution.venue.core import book, start_work, trade_now
 from tradewind.execution.venue.fields import flag
 from tradewind.execution.venue.market import Bar, Quote, new_asset, parse_bar, rows_of
-from tradewind.execution.venue.matching import Phase, ends, match_auction, match_bar, room_of
+from tradewind.execution.venue.matching import Phase, ends, is_within, match_auction, match_bar, room_of
 from tradewind.execution.venue.money import price_text
 from tradewind.execution.venue.orders import Order
 from tradewind.execution.venue.rejections import bad_field, unprocessable
 from tradewind.execution.venue.state import State
-from tradewind.execution.venue.stops import elected_at, follow
+from tradewind.execution.venue.stops import elected_at, follow, reaches
 from tradewind.execution.venue.times import to_rfc3339
 from tradewind.execution.venue.wire import Json
 
@@ -76,16 +77,28 @@ def _meet(state: State, symbol: str, *, tradable: bool) -> None:
 
 def _trade_bar(state: State, bar: Bar, phase: Phase, time: int) -> None:
     room = room_of(bar, state.terms)
-    for order in state.resting(bar.symbol):
-        if not phase.admits(order):
+    _relieve(state, bar, phase, time)
+    for order in [order for order in state.resting(bar.symbol) if order.is_working]:
+        # One that was working may have ended with its partner meanwhile.
+        if not phase.admits(order) or not order.is_working:
             continue
         filled = order.filled_qty
         elected = _elect(state, order, bar)
         match = match_bar(order, bar, room, phase, state.terms, elected)
-        state.execute(order, match, time)
+        groups.fill(state, order, match, time)
         if room is not None:
             room -= order.filled_qty - filled
     _mark(state, bar, time)
+
+
+def _relieve(state: State, bar: Bar, phase: Phase, time: int) -> None:
+    """A stop loss that the bar elects goes before its partner, unless that was to be had at the open already."""
+    for stop in state.resting(bar.symbol):
+        guarded = groups.guards(state, stop)
+        if guarded is None or not phase.admits(stop) or elected_at(stop, bar) is None:
+            continue
+        if not is_within(bar.open, guarded):
+            groups.take_over(state, stop, guarded, time)
 
 
 def _elect(state: State, order: Order, bar: Bar) -> int | None:
@@ -112,10 +125,12 @@ def _end_orders(state: State, phase: Phase, time: int) -> None:
     """Cancel what had only this step to trade in; at the session's end expire the DAY orders, which had their bar."""
     for symbol in sorted(state.open_orders):
         for order in state.resting(symbol):
+            if not order.is_open:
+                continue
             if phase.admits(order) and ends(order, phase):
-                state.finish(order, "canceled", time)
+                groups.end(state, order, "canceled", time)
             elif phase.closing and order.time_in_force == "day":
-                state.finish(order, "expired", time)
+                groups.end(state, order, "expired", time)
 
 
 def _close_step(state: State, time: int, closing: bool, fills: int) -> Json:
@@ -160,6 +175,11 @@ def take_bar(state: State, bar: Bar, now: int) -> None:
 
 
 def _trade_resting(state: State, symbol: str, now: int) -> None:
+    last = state.assets[symbol].last
+    for stop in state.resting(symbol):
+        guarded = groups.guards(state, stop)
+        if guarded is not None and last is not None and reaches(last, stop.stop_price or 0, stop.sign):
+            groups.take_over(state, stop, guarded, state.stamp(now))
     for order in state.resting(symbol):
         trade_now(state, order, state.stamp(now))
 
@@ -175,8 +195,10 @@ def tick(state: State, now: int, new_day: bool) -> None:
     """Real-time mode: expire what is due, note the equity, and on a new day what the last one closed at."""
     for symbol in sorted(state.open_orders):
         for order in state.resting(symbol):
+            if not order.is_open:
+                continue
             if order.expires_at is not None and order.expires_at <= now:
-                state.finish(order, "expired", state.stamp(now))
+                groups.end(state, order, "expired", state.stamp(now))
             elif order.auction_at is not None and order.auction_at <= now:
                 book(state, order, match_auction(order, state.assets[symbol], state.terms), state.stamp(now))
             elif order.status == "accepted" and state.hours.admits(

@@ -21,6 +21,8 @@ from tradewind.execution.venue.orders import Order, stable_id
 from tradewind.execution.venue.times import MICROSECOND
 from tradewind.execution.venue.wire import update_json
 
+_ENDED_AT = {"canceled": "canceled_at", "expired": "expired_at", "rejected": "failed_at"}
+
 
 class State:
     """Everything the core knows. Lookups are public; changes go through the methods, which note them in `changes`.
@@ -136,10 +138,12 @@ class State:
         return position.qty if position else 0
 
     def held(self, symbol: str, without: Order | None = None) -> tuple[int, list[str]]:
-        """Quantity (1e-9) of a position that open closing orders have taken, and their ids."""
+        """Quantity (1e-9) of a position that open closing orders have taken, and their ids; held exits take nothing."""
         asset = self.assets[symbol]
         held, related = 0, []
         for order in self.resting(symbol):
+            if order.status == "held":
+                continue
             if order.position_intent.endswith("_to_close") and (without is None or order.id != without.id):
                 held += order.leaves(asset.last or 1)
                 related.append(order.id)
@@ -200,12 +204,9 @@ class State:
         return 0 if closes_out or notional(match.price, remaining) < CENT else remaining
 
     def finish(self, order: Order, status: str, time: int) -> None:
-        """End an open order as `canceled` or `expired` and tell it."""
+        """End an open order as `canceled`, `expired` or `rejected` and tell it."""
         order.status = status
         order.updated_at = time
-        if status == "expired":
-            order.expired_at = time
-        else:
-            order.canceled_at = time
+        setattr(order, _ENDED_AT[status], time)
         self.touch(order)
         self.emit(order, status, time)

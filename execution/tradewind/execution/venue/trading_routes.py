@@ -10,7 +10,6 @@ from aiohttp import web
 from tradewind.execution.venue import core, queries
 from tradewind.execution.venue.http import SERVICE, answer, body_of
 from tradewind.execution.venue.rejections import bad_field
-from tradewind.execution.venue.wire import order_json
 
 routes = web.RouteTableDef()
 
@@ -64,7 +63,7 @@ async def order_by_client_id(request: web.Request) -> web.Response:
 
 @routes.get("/v2/orders/{order_id}")
 async def order(request: web.Request) -> web.Response:
-    return answer(order_json(core.find_order(request.app[SERVICE].state, _order_id(request))))
+    return answer(queries.order_view(request.app[SERVICE].state, _order_id(request), request.query))
 
 
 @routes.patch("/v2/orders/{order_id}")
