@@ -209,6 +209,7 @@ def test_the_rate_limit_answers_429_and_counts_down(folder: Path) -> None:
     assert remaining[0] == "2"
     if statuses[-1] == 429:
         assert (body, remaining[-1]) == ({"code": 42910000, "message": "rate limit exceeded"}, "0")
+        assert 0 <= int(response.headers["Retry-After"]) <= 60
 
 
 def refused(folder: Path, environment: dict[str, str] | None = None, **settings: Any) -> str:

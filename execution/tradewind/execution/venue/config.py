@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tradewind.execution.venue.faults import FaultPlan
 from tradewind.execution.venue.matching import PPM, Terms
 from tradewind.execution.venue.money import PRICE_PLACES, to_fixed
 
@@ -38,6 +39,7 @@ class VenueConfig(BaseModel):
     hours: Literal["any", "exchange"] = Field(
         "any", description="Real time: whether orders for shares trade at any hour or wait for the exchange's."
     )
+    faults: FaultPlan = Field(FaultPlan(), description="How it misbehaves from the start; /sim/faults changes that.")
     start_time: int = Field(0, ge=0, description="Virtual time of new books, ns since the Unix epoch.")
 
     def terms(self) -> Terms:

@@ -35,7 +35,7 @@ class DataStream:
     def __init__(self, authorize: Authorizer, channels: tuple[str, ...]) -> None:
         self._authorize = authorize
         self._channels = channels
-        self._sockets: set[web.WebSocketResponse] = set()
+        self._sockets: dict[web.WebSocketResponse, asyncio.Transport | None] = {}
         self._followers: set[_Follower] = set()
 
     def publish(self, entries: list[tuple[str, tuple[str, ...], Message]]) -> None:
@@ -52,7 +52,7 @@ class DataStream:
         await socket.prepare(request)
         headers = request.headers
         follower = _Follower(Outbox(socket), self._channels, packed="msgpack" in headers.get("Content-Type", ""))
-        self._sockets.add(socket)
+        self._sockets[socket] = request.transport
         try:
             follower.send(success("connected"))
             if self._authorize(headers.get("APCA-API-KEY-ID"), headers.get("APCA-API-SECRET-KEY")):
@@ -60,9 +60,15 @@ class DataStream:
             await self._converse(socket, follower)
         finally:
             self._followers.discard(follower)
-            self._sockets.discard(socket)
+            self._sockets.pop(socket, None)
             await follower.outbox.flush_and_stop()
         return socket
+
+    def cut(self) -> None:
+        """End every connection without a word."""
+        for transport in self._sockets.values():
+            if transport is not None:
+                transport.abort()
 
     async def close(self) -> None:
         for socket in list(self._sockets):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
@@ -41,6 +42,8 @@ class RateLimit:
             "X-RateLimit-Remaining": str(most - self._used),
             "X-RateLimit-Reset": str((window + 1) * 60),
         }
+        if not allowed:
+            headers["Retry-After"] = str((window + 1) * 60 - int(time.time()))
         return allowed, headers
 
 
@@ -75,12 +78,26 @@ def is_upgrade(request: web.Request) -> bool:
     return request.headers.get("Upgrade", "").lower() == "websocket"
 
 
+def _is_up(service: Service, request: web.Request) -> bool:
+    """Note the connection, or end it while the venue is down."""
+    transport = request.transport
+    if transport is None:
+        return False
+    if asyncio.get_running_loop().time() < service.down_until:
+        transport.abort()
+        return False
+    service.connections.add(transport)
+    return True
+
+
 def gate(service: Service) -> Middleware:
     """The outermost middleware. WebSockets pass: they authenticate inside their own protocols."""
     limit = RateLimit(service.config.rate_limit_per_minute)
 
     @web.middleware
     async def through(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not _is_up(service, request):
+            return web.Response()
         if is_upgrade(request):
             return await handler(request)
         allowed, headers = limit.take()
@@ -95,7 +112,8 @@ def gate(service: Service) -> Middleware:
             response = answer(rejection.body, rejection.status)
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
             response = answer(not_found("endpoint not found").body, 404)
-        response.headers.update(headers)
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
         response.headers["X-Request-ID"] = uuid.uuid4().hex
         return response
 

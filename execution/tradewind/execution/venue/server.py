@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Sequence
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from tradewind.execution.venue import data_routes, sim_routes, trading_routes
+from tradewind.execution.venue import data_routes, fault_routes, sim_routes, trading_routes
+from tradewind.execution.venue.fault_injection import faulty
 from tradewind.execution.venue.http import SERVICE, gate
 from tradewind.execution.venue.service import Service
 
@@ -18,14 +19,14 @@ _BODY_LIMIT = 256 * 1024 * 1024
 
 
 def create_app(service: Service, inner: Sequence[Middleware] = ()) -> web.Application:
-    """The venue's application. `inner` middlewares see each admitted request just before its handler: that is where
-    faults are injected."""
-    app = web.Application(middlewares=[gate(service), *inner], client_max_size=_BODY_LIMIT)
+    """The venue's application. `inner` middlewares see each admitted request just before its handler; the faults of the
+    service's plan are injected before them."""
+    app = web.Application(middlewares=[gate(service), faulty(service), *inner], client_max_size=_BODY_LIMIT)
     app[SERVICE] = service
     app.router.add_get("/stream", service.trades.handle)
     for feed in _STOCK_FEEDS:
         app.router.add_get(feed, service.stocks.handle)
-    for table in (trading_routes.routes, data_routes.routes, sim_routes.routes):
+    for table in (trading_routes.routes, data_routes.routes, sim_routes.routes, fault_routes.routes):
         app.add_routes(table)
     app.cleanup_ctx.append(_heartbeat)
     app.on_shutdown.append(_close_streams)

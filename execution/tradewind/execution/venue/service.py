@@ -9,15 +9,19 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import hmac
+import json
 import time as wall
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from tradewind.execution.venue.books import Books
 from tradewind.execution.venue.changes import Changes
 from tradewind.execution.venue.config import VenueConfig
 from tradewind.execution.venue.data_stream import DataStream
+from tradewind.execution.venue.delivery import Delivery
+from tradewind.execution.venue.faults import FaultPlan, Faults
 from tradewind.execution.venue.hours import ANY_HOURS, Hours
 from tradewind.execution.venue.market import new_asset
 from tradewind.execution.venue.queries import NEW_YORK
@@ -36,6 +40,7 @@ from tradewind.execution.venue.stream_messages import (
 from tradewind.execution.venue.trade_stream import TradeStream
 
 T = TypeVar("T")
+Entry = tuple[str, tuple[str, ...], Message]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +61,19 @@ class Service:
         self.terms = config.terms()
         self.sessions = Sessions()
         self._ready: list[_Ready] = []
+        self.connections: WeakSet[asyncio.Transport] = WeakSet()
+        self.down_until = 0.0
         self._credentials = (key_id.encode(), secret.encode())
         self.state = self._load()
         self.trades = TradeStream(self.authorize, lambda: self.state.account.event_id)
         self.stocks = DataStream(self.authorize, STOCK_CHANNELS)
         self.news = DataStream(self.authorize, NEWS_CHANNELS)
+        self._deliveries = (
+            Delivery("trades", _event_of, self.trades.publish, self.trades.cut),
+            Delivery("stocks", _type_of, self.stocks.publish, self.stocks.cut),
+            Delivery("news", _type_of, self.news.publish, self.news.cut),
+        )
+        self.misbehave(config.faults)
         self._add_assets()
         # In real time the calendar is on the path of every order: load it before the first one comes.
         self._hours()
@@ -138,19 +151,19 @@ class Service:
 
     def _commit(self, *, broadcast: bool) -> None:
         changes = self.state.take_changes()
-        self.trades.publish(self.books.write(self.state, changes))
+        self._deliveries[0].deliver(self.books.write(self.state, changes))
         if broadcast:
             self._broadcast(changes)
 
     def _broadcast(self, changes: Changes) -> None:
-        entries: list[tuple[str, tuple[str, ...], Message]] = []
+        entries: list[Entry] = []
         for bar in changes.bars:
             entries.append(("bars", (bar.symbol,), bar_message(bar, "b")))
             if bar.interval == "1Day":
                 entries.append(("dailyBars", (bar.symbol,), bar_message(bar, "d")))
         entries += [("quotes", (quote.symbol,), quote_message(quote)) for quote in changes.quotes]
-        self.stocks.publish(entries)
-        self.news.publish([("news", news.symbols, news_message(news)) for news in changes.news])
+        self._deliveries[1].deliver(entries)
+        self._deliveries[2].deliver([("news", news.symbols, news_message(news)) for news in changes.news])
 
     async def tick(self) -> None:
         """Real-time mode, about once a second: expiries, and the equity once a minute."""
@@ -161,9 +174,33 @@ class Service:
         if due or now - last >= 60 * 10**9:
             await self.change(lambda state: tick(state, now, _day(now) != _day(last)))
 
+    def misbehave(self, plan: FaultPlan) -> None:
+        """Follow a plan of faults from now on; an empty one is good behaviour."""
+        self.faults = Faults(plan)
+        for delivery in self._deliveries:
+            delivery.misbehave(self.faults if plan.rules else None)
+
+    def restart(self, down_seconds: float) -> None:
+        """As if the process had died and another had come up on its books after `down_seconds`."""
+        self.down_until = asyncio.get_running_loop().time() + down_seconds
+        for transport in list(self.connections):
+            transport.abort()
+        for stream in (self.trades, self.stocks, self.news):
+            stream.cut()
+        self.state = self._load()
+
     async def close_streams(self) -> None:
         for stream in (self.trades, self.stocks, self.news):
             await stream.close()
+
+
+def _event_of(update: str) -> str:
+    event: str = json.loads(update)["event"]
+    return event
+
+
+def _type_of(entry: Entry) -> str:
+    return str(entry[2]["T"])
 
 
 def _fail(outcome: asyncio.Future[Any], failure: BaseException) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 
@@ -32,7 +33,7 @@ class TradeStream:
     def __init__(self, authorize: Authorizer, last_event: Callable[[], int]) -> None:
         self._authorize = authorize
         self._last_event = last_event
-        self._sockets: set[web.WebSocketResponse] = set()
+        self._sockets: dict[web.WebSocketResponse, asyncio.Transport | None] = {}
         self._listening: set[_Listener] = set()
 
     def publish(self, updates: list[str]) -> None:
@@ -46,7 +47,7 @@ class TradeStream:
         socket = web.WebSocketResponse(compress=False)
         await socket.prepare(request)
         listener = _Listener(Outbox(socket), packed="msgpack" in request.headers.get("Content-Type", ""))
-        self._sockets.add(socket)
+        self._sockets[socket] = request.transport
         try:
             async for frame in socket:
                 if frame.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
@@ -54,9 +55,15 @@ class TradeStream:
                 self._answer(listener, frame.data)
         finally:
             self._listening.discard(listener)
-            self._sockets.discard(socket)
+            self._sockets.pop(socket, None)
             await listener.outbox.stop()
         return socket
+
+    def cut(self) -> None:
+        """End every connection without a word."""
+        for transport in self._sockets.values():
+            if transport is not None:
+                transport.abort()
 
     async def close(self) -> None:
         for socket in list(self._sockets):

@@ -14,7 +14,8 @@ from tradewind.execution.venue.rejections import bad_field
 routes = web.RouteTableDef()
 
 
-def _order_id(request: web.Request) -> str:
+def order_id_of(request: web.Request) -> str:
+    """The UUID in the path. Raises Rejection (422)."""
     try:
         return str(uuid.UUID(request.match_info["order_id"]))
     except ValueError as error:
@@ -63,19 +64,19 @@ async def order_by_client_id(request: web.Request) -> web.Response:
 
 @routes.get("/v2/orders/{order_id}")
 async def order(request: web.Request) -> web.Response:
-    return answer(queries.order_view(request.app[SERVICE].state, _order_id(request), request.query))
+    return answer(queries.order_view(request.app[SERVICE].state, order_id_of(request), request.query))
 
 
 @routes.patch("/v2/orders/{order_id}")
 async def replace(request: web.Request) -> web.Response:
-    order_id, body = _order_id(request), await body_of(request)
+    order_id, body = order_id_of(request), await body_of(request)
     service = request.app[SERVICE]
     return answer(await service.change(lambda state: core.replace(state, order_id, body, service.now())))
 
 
 @routes.delete("/v2/orders/{order_id}")
 async def cancel(request: web.Request) -> web.Response:
-    order_id = _order_id(request)
+    order_id = order_id_of(request)
     service = request.app[SERVICE]
     await service.change(lambda state: core.cancel(state, order_id, service.now()))
     return web.Response(status=204)
