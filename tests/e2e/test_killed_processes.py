@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -24,7 +25,7 @@ SEED = 20260_11
 
 
 def victims(state: Path) -> dict[str, int]:
-    """Processes that may be killed: all of the run but its venue (and the supervisor that starts them again)."""
+    """Processes that may be killed: all of the run but its venue and the supervisor."""
     alive = StateDirectory(state).alive()
     return {p.name: p.pid for p in alive if p.name not in {"venue", "up"} and not p.name.startswith("train-")}
 
@@ -76,3 +77,28 @@ def test_killed_at_twenty_random_moments_the_run_decides_alike(
     assert accepted
     for intent, order in accepted.items():
         assert not order or order in final, f"intent {intent} was accepted for order {order}, which has no record"
+
+
+def test_the_supervisor_dies_with_all_the_others_and_the_same_command_goes_on(
+    undisturbed: Any, new_state: Path, started: Callable[..., subprocess.Popen[str]]
+) -> None:
+    process = started(new_state, "--end", "2011-06-30")
+    wait_for_trading(new_state, process)
+    time.sleep(3)
+    process.kill()
+    process.communicate()
+    orphans = victims(new_state)
+    assert any(name.startswith("executor-") for name in orphans), "nobody stops the trading of a dead supervisor"
+    for pid in orphans.values():
+        os.kill(pid, signal.SIGKILL)
+    # The venue lives: a second run beside it would be a mistake, and `down` is the way out that the refusal names.
+    refused = started(new_state, "--end", "2011-06-30")
+    assert "tradewind down" in refused.communicate(timeout=60)[1]
+    assert refused.returncode == 2
+    down = [str(Path(sys.executable).parent / "tradewind"), "down", "--state", str(new_state)]
+    subprocess.run(down, check=True, capture_output=True, timeout=120)
+    out, err = started(new_state, "--end", "2011-06-30").communicate(timeout=900)
+    summary = json.loads(out)
+    assert summary["disagreements"] == [], err
+    assert summary["decision_hash"] == undisturbed.summary["decision_hash"]
+    assert (summary["equity"], summary["orders"]) == (undisturbed.summary["equity"], undisturbed.summary["orders"])

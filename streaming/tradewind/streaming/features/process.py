@@ -1,8 +1,8 @@
 """Shell: bars and events from the bus, through the feature stream, to Feast and the `features` topic.
 
-Order of writes per read: Feast (online, then offline), the `features` topic, the commit. A process that is killed in
-between computes the same vectors again: Feast takes them again without effect, and those already on the topic are not
-published a second time.
+Order of writes per read: the `features` topic, Feast (online, then offline), the commit. A process that is killed in
+between computes the same vectors again: those already on the topic are not published a second time, and Feast takes
+them again without effect.
 """
 
 from __future__ import annotations
