@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import order_venue
+from tradewind.native.engine import limit_names
 from tradewind.native.executor import Executor
 
 MONEY, SHARE = 100_000_000, 1_000_000_000
@@ -41,11 +42,8 @@ Send = Callable[[int], None]
 
 def engine_config(symbols: list[str]) -> dict[str, Any]:
     """Every limit is on, and wide enough that none denies."""
-    ratios = (
-        "price_collar max_position max_gross_exposure max_net_exposure max_short_share max_sector_exposure daily_loss "
-    )
-    ratios += "weekly_loss monthly_loss drawdown_reduce drawdown_halve drawdown_stop market_order_buffer"
-    limits: dict[str, Any] = {f"{name}_pct": 1.0 for name in ratios.split()}
+    limits: dict[str, Any] = {name: 1.0 for name in limit_names() if name.endswith("_pct")}
+    limits |= {"max_turnover_pct": 100.0, "max_position_notional": "1000000"}
     limits |= {"max_order_notional": "1000000", "max_price_age_ns": 3_600 * 10**9, "max_orders_per_minute": 10**8}
     limits |= {"max_trades_per_day": 10**8, "max_positions": 100, "max_consecutive_losses": 10**6}
     limits |= {"drawdown_reduce_factor": 0.75, "drawdown_halve_factor": 0.5, "volatility_reduce_at": "80"}

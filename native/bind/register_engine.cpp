@@ -274,5 +274,6 @@ void register_engine(py::module_& m) {
     for (const auto& check : risk_checks()) names.emplace_back(check.name);
     return names;
   });
+  m.def("limit_names", &limit_names);
   m.def("order_lifecycle_markdown", &lifecycle_markdown);
 }

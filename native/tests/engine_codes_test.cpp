@@ -210,6 +210,12 @@ std::vector<Scenario> scenarios() {
          d.now += kSecond;
          d.feed(TimeUpdate{});
        }},
+      {C::kMaxPositionNotional, limit(&L::max_position_notional, dollars(1000).raw), want(11)},
+      {C::kTurnover, limit(&L::max_turnover, 100'000),
+       [](Desk& d) {
+         hold(d, "AAA", 1000, 50);
+         want(501)(d);
+       }},
   };
 }
 

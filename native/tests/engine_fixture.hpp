@@ -34,6 +34,7 @@ inline RiskLimits wide_limits() {
   l.volatility_reduce = l.volatility_halt = kNoLimit;
   l.volatility_factor = 500'000;
   l.market_order_buffer = 0;
+  l.max_position_notional = l.max_turnover = kNoLimit;
   l.allow_short = true;
   return l;
 }

@@ -24,6 +24,10 @@ TEST(RiskGate, TheLimitItselfPasses) {
       {limit(&L::max_net, 50'000), 500},
       {limit(&L::max_net, 50'000), -500},
       {limit(&L::max_order_notional, dollars(50'000).raw), 500},
+      {limit(&L::max_position_notional, dollars(50'000).raw), 500},
+      {limit(&L::max_position_notional, dollars(50'000).raw), -500},
+      {limit(&L::max_turnover, 50'000), 500},
+      {limit(&L::max_turnover, 50'000), -500},
       {nothing, 40'000},
       {[](EngineConfig& c) {
          c.limits.max_gross = 100'000;
@@ -54,6 +58,58 @@ TEST(RiskGate, PendingOrdersCountAsExposure) {
   EXPECT_EQ(d.verdicts(second).at(0).code, RejectCode::kMaxGross);
 }
 
+// The day's fills and what still works count; the next day begins at nothing.
+TEST(RiskGate, TurnoverCountsFillsAndWorkingOrdersOfTheDay) {
+  EngineConfig config = config_of({"AAA", "IBM"}, {"a"});
+  config.limits.max_turnover = 100'000;
+  Desk d(config);
+  d.connect();
+  d.bar("AAA", 50);
+  d.bar("IBM", 100);
+  d.want("a", "IBM", 400);  // 40,000
+  d.flush();
+  d.now += kSecond;
+  d.bar("IBM", 100);
+  d.want("a", "AAA", 800);  // 40,000 working
+  d.flush();
+  const auto code = [&d](std::int64_t target) {
+    d.now += kSecond;
+    d.bar("IBM", 100);
+    const IntentId id = d.want("a", "IBM", target);
+    d.flush();
+    const auto v = d.verdicts(id).at(0);
+    return v.accepted ? RejectCode::kOk : v.code;
+  };
+  EXPECT_EQ(code(199), RejectCode::kTurnover);  // closing counts, too
+  EXPECT_EQ(code(200), RejectCode::kOk);
+  d.now += 86'400 * kSecond;
+  d.bar("AAA", 50);
+  EXPECT_EQ(code(0), RejectCode::kOk);
+}
+
+TEST(RiskGate, ASectorsOwnCapReplacesTheGeneralOne) {
+  EngineConfig config = config_of({"AAA", "IBM"}, {"a"});
+  config.limits.max_sector = 100'000;
+  for (auto& s : config.symbols) s.sector = Sector(s.symbol.view());
+  config.symbols[1].max_sector = 200'000;
+  Desk d(config);
+  d.connect();
+  d.bar("AAA", 50);
+  d.bar("IBM", 100);
+  const auto accepted = [&d](const char* symbol, std::int64_t target) {
+    d.now += kSecond;
+    d.bar("AAA", 50);
+    d.bar("IBM", 100);
+    const IntentId id = d.want("a", symbol, target);
+    d.flush();
+    return d.verdicts(id).at(0).accepted;
+  };
+  EXPECT_TRUE(accepted("AAA", 2000));
+  EXPECT_FALSE(accepted("AAA", 2001));
+  EXPECT_TRUE(accepted("IBM", 2000));
+  EXPECT_FALSE(accepted("IBM", 2001));
+}
+
 TEST(RiskGate, ExitsSkipLossAndExposureLimitsAndNothingElse) {
   const auto exit_code = [](const Change& change) {
     EngineConfig config = config_of({"IBM"}, {"a"});
@@ -73,7 +129,7 @@ TEST(RiskGate, ExitsSkipLossAndExposureLimitsAndNothingElse) {
   };
   using L = RiskLimits;
   for (const auto member : {&L::max_position, &L::max_positions, &L::max_gross, &L::max_net, &L::max_sector,
-                            &L::daily_loss, &L::weekly_loss, &L::monthly_loss, &L::volatility_halt}) {
+                            &L::max_position_notional, &L::daily_loss, &L::weekly_loss, &L::monthly_loss, &L::volatility_halt}) {
     EXPECT_EQ(exit_code(limit(member, 0)), RejectCode::kOk);
   }
   EXPECT_EQ(exit_code(limit(&L::max_order_notional, 0)), RejectCode::kMaxOrderNotional);

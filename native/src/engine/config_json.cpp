@@ -46,6 +46,8 @@ constexpr std::array kLimitKeys = {
     LimitKey{"volatility_reduce_factor", &RiskLimits::volatility_factor, LimitKind::kRatio},
     LimitKey{"volatility_halt_at", &RiskLimits::volatility_halt, LimitKind::kPoints},
     LimitKey{"market_order_buffer_pct", &RiskLimits::market_order_buffer, LimitKind::kRatio},
+    LimitKey{"max_position_notional", &RiskLimits::max_position_notional, LimitKind::kMoney},
+    LimitKey{"max_turnover_pct", &RiskLimits::max_turnover, LimitKind::kRatio},
 };
 
 // One JSON object whose keys must all be asked for.
@@ -144,6 +146,8 @@ SymbolConfig parse_symbol(const json::value& value, const std::string& where) {
   f.flag("tradable", s.tradable);
   f.flag("shortable", s.shortable);
   f.flag("restricted", s.restricted);
+  if (const auto* v = f.find("max_sector_exposure_pct"); v != nullptr && !v->is_null())
+    s.max_sector = f.ratio_of(*v, "max_sector_exposure_pct");
   if (const auto* v = f.find("price_increment")) s.price_increment.raw = f.decimal_of(*v, "price_increment", 8);
   if (const auto* v = f.find("quantity_increment"))
     s.quantity_increment.raw = f.decimal_of(*v, "quantity_increment", 9);
@@ -223,6 +227,12 @@ EngineConfig parse_engine_config(std::string_view text) {
   return c;
 }
 
+std::vector<std::string> limit_names() {
+  std::vector<std::string> names;
+  for (const LimitKey& key : kLimitKeys) names.emplace_back(key.name);
+  return names;
+}
+
 void validate(EngineConfig& c) {
   if (c.account.empty() || c.account.size() > 63) throw ConfigError("engine.account: give a name of 1 to 63 bytes");
   if (c.symbols.empty()) throw ConfigError("engine.symbols: give at least one symbol");
@@ -272,6 +282,7 @@ std::string canonical_json(const EngineConfig& c) {
                                    {"tradable", s.tradable},
                                    {"shortable", s.shortable},
                                    {"restricted", s.restricted},
+                                   {"max_sector_exposure_pct", ratio(s.max_sector)},
                                    {"price_increment", money(s.price_increment.raw, 8)},
                                    {"quantity_increment", money(s.quantity_increment.raw, 9)}});
   }

@@ -105,6 +105,7 @@ std::string Engine::check_invariants() const {
     totals.net_long += symbol.net_long;
     totals.net_short += symbol.net_short;
     totals.shorts += symbol.shorts;
+    totals.pending += symbol.pending;
     totals.held += symbol.held ? 1 : 0;
     const auto value = notional(symbol.price.raw > 0 ? symbol.price : Money{symbol.book.average_price()},
                                 Quantity{symbol.book.position});
@@ -112,7 +113,8 @@ std::string Engine::check_invariants() const {
   }
   const Totals& t = s.totals;
   if (totals.value != t.value || totals.gross != t.gross || totals.net_long != t.net_long ||
-      totals.net_short != t.net_short || totals.shorts != t.shorts || totals.held != t.held) {
+      totals.net_short != t.net_short || totals.shorts != t.shorts || totals.pending != t.pending ||
+      totals.held != t.held) {
     return "the exposure totals do not add up";
   }
   std::size_t working = 0;

@@ -45,6 +45,7 @@ void Engine::State::book_fill(Order& order, std::int64_t filled, Money average, 
   if (order.filled > order.quantity) {
     alert(Severity::kCritical, config.symbols[order.symbol].symbol, "the broker filled more than was ordered");
   }
+  calendar.turnover += std::abs(paid);
   reconcile.books_moved = true;
   if (symbols[order.symbol].mismatch && reconcile.phase == ReconcilePhase::kIdle && link_up)
     reconcile.retry_next = std::max<Time>(now, 1);

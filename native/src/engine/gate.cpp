@@ -40,6 +40,7 @@ RiskSnapshot Engine::State::snapshot(std::uint32_t symbol) const {
   s.month_start = calendar.month_start;
   s.peak = calendar.peak;
   s.trades_today = calendar.trades_today;
+  s.turnover_today = calendar.turnover + totals.pending;
   s.loss_pause = calendar.loss_pause;
   s.consecutive_losses = calendar.losses;
   s.rate_arrival = rate_arrival;

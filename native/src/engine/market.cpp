@@ -60,6 +60,7 @@ void Engine::State::refresh(std::uint32_t symbol) {
   totals.net_long -= s.net_long;
   totals.net_short -= s.net_short;
   totals.shorts -= s.shorts;
+  totals.pending -= s.pending;
   totals.held -= s.held ? 1 : 0;
   totals.overflows -= s.overflow ? 1 : 0;
   sector_gross[s.sector] -= s.gross;
@@ -80,6 +81,7 @@ void Engine::State::refresh(std::uint32_t symbol) {
   s.net_long = high_value;
   s.net_short = low_value;
   s.shorts = std::max<Int128>(-low_value, 0);
+  s.pending = pending == 0 ? 0 : magnitude((pending > 0 ? high_value : low_value) - s.value);
   s.held = highest != 0 || lowest != 0;
 
   totals.value += s.value;
@@ -87,6 +89,7 @@ void Engine::State::refresh(std::uint32_t symbol) {
   totals.net_long += s.net_long;
   totals.net_short += s.net_short;
   totals.shorts += s.shorts;
+  totals.pending += s.pending;
   totals.held += s.held ? 1 : 0;
   totals.overflows += s.overflow ? 1 : 0;
   sector_gross[s.sector] += s.gross;
@@ -124,6 +127,7 @@ void Engine::State::roll_calendar() {
   calendar.week = week;
   calendar.month = month;
   calendar.trades_today = 0;
+  calendar.turnover = 0;
   calendar.losses = 0;
   calendar.loss_pause = false;
 }

@@ -78,7 +78,7 @@ void Engine::State::carry_over(const State& old) {
     const std::size_t sector = to.sector;
     to = old.symbols[i];
     to.sector = sector;
-    to.value = to.gross = to.net_long = to.net_short = to.shorts = 0;
+    to.value = to.gross = to.net_long = to.net_short = to.shorts = to.pending = 0;
     to.held = to.overflow = false;
     for (std::size_t k = 0; k < old.strategy_count; ++k) {
       if (strategy_of[k] != kNil)

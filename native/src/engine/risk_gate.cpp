@@ -139,6 +139,12 @@ Denial trades_per_day(const RiskRequest& r, const RiskSnapshot& s) {
   return {RejectCode::kTradesPerDay, Unit::kCount, s.trades_today + 1, limit, limit};
 }
 
+Denial turnover(const RiskRequest& r, const RiskSnapshot& s) {
+  if (r.origin == Origin::kResend) return kPass;
+  return exposure(RejectCode::kTurnover, s.turnover_today + *value_of(r.quantity.raw, s), s.limits->max_turnover,
+                  s.equity.raw, s.turnover_today);
+}
+
 Denial short_allowed(const RiskRequest& r, const RiskSnapshot& s) {
   if (after(r, s) >= 0 || (s.limits->allow_short && s.symbol->shortable)) return kPass;
   return {RejectCode::kShortNotAllowed, Unit::kQuantity, after(r, s), 0, -std::max<std::int64_t>(s.position.raw, 0)};
@@ -162,6 +168,13 @@ Denial max_position(const RiskRequest& r, const RiskSnapshot& s) {
   if (s.limits->max_position == kNoLimit) return kPass;
   const auto ratio = static_cast<std::int64_t>(share(s.size_factor, s.limits->max_position));
   return exposure(RejectCode::kMaxPosition, *value_of(largest(r, s), s), ratio, s.equity.raw, 0);
+}
+
+Denial max_position_notional(const RiskRequest& r, const RiskSnapshot& s) {
+  const std::int64_t limit = s.limits->max_position_notional;
+  const Int128 value = *value_of(largest(r, s), s);
+  if (value <= limit) return kPass;
+  return {RejectCode::kMaxPositionNotional, Unit::kMoney, clamped(value), limit, limit};
 }
 
 Denial max_positions(const RiskRequest&, const RiskSnapshot& s) {
@@ -192,8 +205,9 @@ Denial max_short(const RiskRequest& r, const RiskSnapshot& s) {
 
 Denial max_sector(const RiskRequest& r, const RiskSnapshot& s) {
   if (s.symbol->sector.empty()) return kPass;
-  return exposure(RejectCode::kMaxSector, s.sector_gross + *value_of(largest(r, s), s), s.limits->max_sector,
-                  s.equity.raw, s.sector_gross);
+  const bool own = s.symbol->max_sector != kNoLimit;
+  return exposure(RejectCode::kMaxSector, s.sector_gross + *value_of(largest(r, s), s),
+                  own ? s.symbol->max_sector : s.limits->max_sector, s.equity.raw, s.sector_gross);
 }
 
 Denial capital_budget(const RiskRequest& r, const RiskSnapshot& s) {
@@ -263,6 +277,7 @@ constexpr std::array kChecks = {
     RiskCheck{"max_order_notional", max_order_notional, kOfOrder},
     RiskCheck{"order_rate", order_rate, kOfOrder},
     RiskCheck{"trades_per_day", trades_per_day, kOfOrder},
+    RiskCheck{"turnover", turnover, kOfOrder},
     RiskCheck{"drawdown", drawdown, kOpening},
     RiskCheck{"daily_loss", daily_loss, kOpening},
     RiskCheck{"weekly_loss", weekly_loss, kOpening},
@@ -272,6 +287,7 @@ constexpr std::array kChecks = {
     RiskCheck{"short_allowed", short_allowed, kOpening},
     RiskCheck{"max_positions", max_positions, kOpening},
     RiskCheck{"max_position", max_position, kOpening},
+    RiskCheck{"max_position_notional", max_position_notional, kOpening},
     RiskCheck{"max_gross", max_gross, kOpening},
     RiskCheck{"max_net", max_net, kOpening},
     RiskCheck{"max_short", max_short, kOpening},
@@ -313,7 +329,9 @@ bool RiskLimits::complete() const {
                              volatility_reduce,
                              volatility_factor,
                              volatility_halt,
-                             market_order_buffer};
+                             market_order_buffer,
+                             max_position_notional,
+                             max_turnover};
   return std::none_of(values.begin(), values.end(), [](std::int64_t value) { return value < 0; });
 }
 

@@ -58,6 +58,7 @@ struct SymbolState {
   Int128 value = 0;  // position at the last price, signed
   Int128 gross = 0;  // worst case with what works at the broker
   Int128 net_long = 0, net_short = 0, shorts = 0;
+  Int128 pending = 0;  // value of what works at the broker, positive
   bool held = false;
   bool overflow = false;
 };
@@ -133,7 +134,7 @@ struct Kill {
 };
 
 struct Totals {
-  Int128 value = 0, gross = 0, net_long = 0, net_short = 0, shorts = 0;
+  Int128 value = 0, gross = 0, net_long = 0, net_short = 0, shorts = 0, pending = 0;
   std::int64_t held = 0;
   std::int64_t overflows = 0;
 };
@@ -143,6 +144,7 @@ struct Calendar {
   std::int64_t day = 0, week = 0, month = 0;
   Money day_start, day_high, week_start, month_start, peak;
   std::int64_t trades_today = 0;
+  Int128 turnover = 0;      // filled today, 1e-8
   std::int64_t losses = 0;  // in a row, this session
   bool loss_pause = false;
 };

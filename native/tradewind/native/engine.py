@@ -25,6 +25,7 @@ __all__ = [
     "Replay",
     "StrategyEntry",
     "SymbolEntry",
+    "limit_names",
     "order_lifecycle_markdown",
     "read_journal",
     "reject_codes",
@@ -40,6 +41,7 @@ class SymbolEntry(TypedDict):
     tradable: NotRequired[bool]
     shortable: NotRequired[bool]
     restricted: NotRequired[bool]  # on the restricted list: every order is refused
+    max_sector_exposure_pct: NotRequired[float | None]  # own cap of its sector, in place of the general one
     price_increment: NotRequired[str]  # "0.01"
     quantity_increment: NotRequired[str]  # "1"; "0.000000001" for fractions
 
@@ -79,6 +81,8 @@ class Limits(TypedDict):
     volatility_reduce_factor: float | None
     volatility_halt_at: str | None
     market_order_buffer_pct: float | None  # reserve of buying power above the last price
+    max_position_notional: str | None  # per symbol
+    max_turnover_pct: float | None  # traded and working since the day began, of equity
     allow_short: bool
     volatility_required: NotRequired[bool]  # no index, no entries
     kill_on_daily_loss: NotRequired[bool]
@@ -232,6 +236,11 @@ def replay_journal(path: Path) -> Replay:
 def reject_codes() -> dict[str, str]:
     """Every reject code and what it means."""
     return dict(_core.reject_codes())
+
+
+def limit_names() -> list[str]:
+    """Every key of `Limits` that may be null."""
+    return _core.limit_names()
 
 
 def order_lifecycle_markdown() -> str:

@@ -38,6 +38,7 @@ def engine_config(policy: RiskPolicy, strategies: Sequence[Strategy]) -> dict[st
                 "sector": limits.exposure.sector_of.get(symbol, ""),
                 "restricted": symbol in limits.restricted,
                 "shortable": limits.shorting,
+                "max_sector_exposure_pct": limits.exposure.sectors.get(limits.exposure.sector_of.get(symbol, "")),
             }
             for symbol in symbols
         ],
@@ -76,6 +77,8 @@ def _limits(policy: RiskPolicy) -> dict[str, Any]:
         "volatility_reduce_factor": HALVED,
         "volatility_halt_at": points(limits.volatility.index_halt_at),
         "market_order_buffer_pct": MARKET_ORDER_BUFFER,
+        "max_position_notional": limits.position.max_notional,
+        "max_turnover_pct": limits.order.turnover_per_day,
         "allow_short": limits.shorting,
         "volatility_required": False,
         "kill_on_daily_loss": False,

@@ -47,7 +47,7 @@ class PositionLimits(SpecModel):
 
     max_share: PositiveFraction = Field(0.05, description="Largest position.")
     max_count: int = Field(20, ge=1, le=2000, description="Simultaneous positions.")
-    max_notional: MoneyText | None = later(None, description="Largest position in currency; null: no such limit.")
+    max_notional: MoneyText | None = Field(None, description="Largest position in currency; null: no such limit.")
 
 
 class ExposureLimits(SpecModel):
@@ -57,12 +57,21 @@ class ExposureLimits(SpecModel):
     net: float = Field(1.0, gt=0, le=4, description="Absolute value of long minus short.")
     short_share_of_gross: Fraction = Field(0.5, description="Short exposure as a share of gross.")
     sector: PositiveFraction = Field(0.25, description="Per sector.")
-    sectors: dict[str, PositiveFraction] = later(default_factory=dict, description="Own caps of single sectors.")
+    sectors: dict[str, PositiveFraction] = Field(
+        default_factory=dict, description="Own caps of single sectors, each in place of `sector`."
+    )
     sector_of: dict[Ticker, str] = Field(
         default_factory=dict, description="Sector of each symbol; a symbol without one is in no sector."
     )
     correlated_group: PositiveFraction = later(0.30, description="Per group of correlated symbols.")
     pair_correlation: PositiveFraction = later(0.80, description="Correlation from which two symbols are one group.")
+
+    @model_validator(mode="after")
+    def _known_sectors(self) -> ExposureLimits:
+        unknown = sorted(set(self.sectors) - set(self.sector_of.values()))
+        if unknown:
+            raise ValueError(f"sectors.{unknown[0]}: no symbol of sectorOf is in this sector; correct its name")
+        return self
 
 
 class OrderLimits(SpecModel):
@@ -73,7 +82,9 @@ class OrderLimits(SpecModel):
     max_price_age: Duration = Field("7d", description="An older price is no price (R-17-06).")
     per_minute: int = Field(120, ge=1, le=10000, description="Orders per minute.")
     trades_per_day: int = Field(100, ge=1, description="Orders per trading day.")
-    turnover_per_day: float | None = later(None, description="Traded notional per day, as a multiple of equity.")
+    turnover_per_day: float | None = Field(
+        None, gt=0, le=100, description="Notional traded and working per day, as a multiple of equity; null: no limit."
+    )
 
 
 class VolatilityLimits(SpecModel):

@@ -54,6 +54,8 @@ LIMITS: Limits = {
     "volatility_reduce_factor": 0.5,
     "volatility_halt_at": "35",
     "market_order_buffer_pct": 0.04,
+    "max_position_notional": None,
+    "max_turnover_pct": None,
     "allow_short": True,
 }
 CONFIG: EngineConfig = {

@@ -14,6 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
+from tradewind.native.engine import limit_names
 from tradewind.native.executor import Executor, ExecutorError
 
 T0 = 1_700_000_000 * 10**9
@@ -85,15 +86,7 @@ class Broker:
             thread.join()
 
     def config(self, journal: Path) -> dict[str, Any]:
-        ratios = "price_collar max_position max_gross_exposure max_net_exposure max_short_share max_sector_exposure "
-        ratios += "daily_loss weekly_loss monthly_loss drawdown_reduce drawdown_halve drawdown_stop"
-        limits: dict[str, Any] = {f"{name}_pct": None for name in ratios.split()}
-        limits |= dict.fromkeys(
-            ("max_order_notional", "max_price_age_ns", "max_orders_per_minute", "max_trades_per_day")
-        )
-        limits |= dict.fromkeys(
-            ("max_positions", "max_consecutive_losses", "volatility_reduce_at", "volatility_halt_at")
-        )
+        limits: dict[str, Any] = dict.fromkeys(limit_names())
         limits |= {"drawdown_reduce_factor": 0.75, "drawdown_halve_factor": 0.5, "volatility_reduce_factor": 0.5}
         limits |= {"market_order_buffer_pct": 0.04, "allow_short": True}
         symbols, strategies = [{"symbol": "AAPL"}], [{"uid": "trend"}]

@@ -59,7 +59,9 @@ namespace tradewind {
   X(kOverflow, "OVERFLOW", "an amount does not fit the fixed-point range")                                         \
   X(kBrokerRejected, "BROKER_REJECTED", "the broker refused the order")                                            \
   X(kNeverArrived, "NEVER_ARRIVED", "the broker never got the order and it was not sent again")                    \
-  X(kOrderTimeout, "ORDER_TIMEOUT", "the order was cancelled after its time to live")
+  X(kOrderTimeout, "ORDER_TIMEOUT", "the order was cancelled after its time to live")                              \
+  X(kMaxPositionNotional, "MAX_POSITION_NOTIONAL", "the position would be worth more than one position may be")    \
+  X(kTurnover, "TURNOVER_PER_DAY", "too much would have been traded today")
 
 enum class RejectCode : std::uint8_t {
 #define TRADEWIND_ENUMERATOR(id, name, meaning) id,

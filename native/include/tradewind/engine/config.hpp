@@ -33,6 +33,7 @@ struct SymbolConfig {
   bool tradable = true;
   bool shortable = true;
   bool restricted = false;
+  std::int64_t max_sector = kNoLimit;          // own cap of its sector, ppm of equity, in place of the general one
   Money price_increment{1'000'000};            // a cent
   Quantity quantity_increment{1'000'000'000};  // a share
 };
@@ -69,6 +70,8 @@ struct RiskLimits {
   std::int64_t volatility_factor = kAbsent;       // volatility_reduce_factor
   std::int64_t volatility_halt = kAbsent;         // volatility_halt_at: index points at 1e-8
   std::int64_t market_order_buffer = kAbsent;     // market_order_buffer_pct: price reserve of a market order
+  std::int64_t max_position_notional = kAbsent;   // max_position_notional: Money raw, per symbol
+  std::int64_t max_turnover = kAbsent;            // max_turnover_pct: traded since the day began, of equity
   bool allow_short = false;                       // allow_short
   bool volatility_required = false;               // volatility_required: no index = no entries
   bool kill_on_daily_loss = false;                // kill_on_daily_loss: the daily limit also trips the kill switch
@@ -95,6 +98,9 @@ struct EngineConfig {
 // From JSON (see tradewind/native/engine.py for the keys). Unknown and missing keys are refused by name. Throws
 // ConfigError.
 [[nodiscard]] EngineConfig parse_engine_config(std::string_view json);
+
+// The JSON names of all limits that may be null, in the order above.
+[[nodiscard]] std::vector<std::string> limit_names();
 
 // Throws ConfigError when the parts do not fit together; sorts symbols and strategies.
 void validate(EngineConfig& config);

@@ -79,6 +79,7 @@ struct RiskSnapshot {
   std::int64_t volatility_index = 0;             // points at 1e-8; 0 = none
   Money day_high, week_start, month_start, peak;
   std::int64_t trades_today = 0;
+  Int128 turnover_today = 0;  // filled since the day began and working now, 1e-8
   bool loss_pause = false;
   std::int64_t consecutive_losses = 0;
   Time rate_arrival = 0;  // theoretical arrival time of the order-rate bucket
