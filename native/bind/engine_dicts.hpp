@@ -2,9 +2,11 @@
 #pragma once
 
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "tradewind/journal/fields.hpp"
 
@@ -45,6 +47,12 @@ class ToDict {
   void list(const char* name, const List& values, std::uint8_t count) {
     py::list items;
     for (std::size_t i = 0; i < count; ++i) items.append(values[i].str());
+    out_[name] = items;
+  }
+  template <class List>
+  void numbers(const char* name, const List& values, std::uint8_t count) {
+    py::list items;
+    for (std::size_t i = 0; i < count; ++i) items.append(values[i]);
     out_[name] = items;
   }
 
@@ -89,6 +97,16 @@ class FromDict {
     } catch (const py::cast_error&) {
       throw py::value_error(where_ + "." + name + ": the value has the wrong type or does not fit");
     }
+  }
+  template <class List>
+  void numbers(const char* name, List& values, std::uint8_t& count) {
+    if (!in_.contains(name)) return;
+    ++taken_;
+    const auto given = in_[name].template cast<std::vector<std::int64_t>>();
+    if (given.size() > values.size())
+      throw py::value_error(where_ + "." + name + ": at most " + std::to_string(values.size()) + " fit");
+    count = static_cast<std::uint8_t>(given.size());
+    for (std::size_t i = 0; i < count; ++i) values[i] = static_cast<std::int32_t>(given[i]);
   }
   void also(const char* name) { taken_ += in_.contains(name) ? 1 : 0; }
   void done() const {

@@ -19,7 +19,7 @@ namespace py = pybind11;
 namespace tradewind::binding {
 namespace {
 
-constexpr std::array kInputKinds = {"time", "bar", "intent", "broker", "control"};
+constexpr std::array kInputKinds = {"time", "bar", "intent", "broker", "control", "estimate", "session"};
 constexpr std::array kRecordKinds = {"verdict", "order", "fill", "position", "account", "risk", "kill", "alert"};
 
 py::dict input_dict(const Input& input) {
@@ -67,8 +67,12 @@ Input input_of(const py::dict& given) {
     read_body<BrokerEvent>(body, "broker", input);
   else if (kind == "control")
     read_body<Control>(body, "control", input);
+  else if (kind == "estimate")
+    read_body<RiskEstimate>(body, "estimate", input);
+  else if (kind == "session")
+    read_body<SessionUpdate>(body, "session", input);
   else
-    throw py::value_error("input.input: " + kind + " is none of time, bar, intent, broker, control");
+    throw py::value_error("input.input: " + kind + " is none of time, bar, intent, broker, control, estimate, session");
   return input;
 }
 

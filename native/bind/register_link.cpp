@@ -7,6 +7,7 @@
 
 #include "engine_dicts.hpp"
 #include "register.hpp"
+#include "tradewind/engine/scenarios.hpp"
 #include "tradewind/runtime/executor_runtime.hpp"
 #include "tradewind/runtime/risk_gate_timing.hpp"
 
@@ -96,6 +97,34 @@ void push_intent(ExecutorRuntime& runtime, const std::string& id, const std::str
   inputs[1].body.emplace<Control>().kind = ControlKind::kFlush;
   const py::gil_scoped_release free;
   runtime.push(inputs, flush ? 2 : 1);
+}
+
+using EstimateRow = std::tuple<std::string, std::string, std::vector<std::int64_t>>;
+
+void push_estimates(ExecutorRuntime& runtime, const std::vector<EstimateRow>& rows, Time time,
+                    std::optional<Time> now) {
+  std::vector<Input> inputs;
+  for (const auto& [symbol, group, returns] : rows) {
+    auto& row = inputs.emplace_back(input_of(now, 0, -1)).body.emplace<RiskEstimate>();
+    set(row.symbol, symbol, "symbol");
+    set(row.group, group, "group");
+    row.time = time;
+    row.first = inputs.size() == 1;
+    row.last = inputs.size() == rows.size();
+    if (returns.size() > kScenarios) throw py::value_error("returns: at most " + std::to_string(kScenarios) + " fit");
+    row.count = static_cast<std::uint8_t>(returns.size());
+    std::transform(returns.begin(), returns.end(), row.returns.begin(), [](std::int64_t r) {
+      return static_cast<std::int32_t>(std::clamp<std::int64_t>(r, -kMaxReturn, kMaxReturn));
+    });
+  }
+  const py::gil_scoped_release free;
+  runtime.push(inputs.data(), inputs.size());
+}
+
+void push_session(ExecutorRuntime& runtime, Time open, Time close, Time next_open, std::optional<Time> now) {
+  Input input = input_of(now, 0, -1);
+  input.body = SessionUpdate{open, close, next_open};
+  push_one(runtime, input);
 }
 
 void push_control(ExecutorRuntime& runtime, const std::string& kind, const std::string& issued_by,
@@ -246,6 +275,8 @@ void register_link(pybind11::module_& m) {
            "decision_time"_a, "valid_until"_a, "order_type"_a = 1, "time_in_force"_a = 1, "limit_price"_a = 0,
            "reference_price"_a = 0, "champion"_a = false, "gates_passed"_a = false, "model"_a = "",
            "model_version"_a = "", "now"_a = py::none(), "offset"_a = -1, "flush"_a = false)
+      .def("push_estimates", &twpy::push_estimates, "rows"_a, "time"_a, py::kw_only(), "now"_a = py::none())
+      .def("push_session", &twpy::push_session, "open"_a, "close"_a, "next_open"_a, py::kw_only(), "now"_a = py::none())
       .def("push_control", &twpy::push_control, "kind"_a, "issued_by"_a = "", "reason"_a = "", "flatten"_a = false,
            py::kw_only(), "now"_a = py::none(), "offset"_a = -1)
       .def(

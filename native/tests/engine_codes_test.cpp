@@ -40,6 +40,7 @@ Script after_move(double price, std::int64_t seconds = 1) {
     d.flush();
   };
 }
+void session_limits(EngineConfig& c) { c.limits.skip_first = c.limits.skip_last = 300 * kSecond; }
 void limit_at(Intent& i, double price) {
   i.order_type = OrderType::kLimit;
   i.limit_price = dollars(price);
@@ -211,6 +212,61 @@ std::vector<Scenario> scenarios() {
          d.feed(TimeUpdate{});
        }},
       {C::kMaxPositionNotional, limit(&L::max_position_notional, dollars(1000).raw), want(11)},
+      {C::kEstimateAbsent,
+       [](EngineConfig& c) {
+         c.limits.trade_risk = kRatioScale;
+         c.limits.assumed_volatility = kNoLimit;
+       },
+       want(1)},
+      {C::kEstimateStale,
+       [](EngineConfig& c) {
+         c.limits.max_volatility = kRatioScale;
+         c.limits.max_estimate_age = kSecond;
+       },
+       [](Desk& d) {
+         estimates(d, {{"AAA", {0.01, -0.01}}, {"IBM", {0.01, -0.01}}});
+         d.now += 2 * kSecond;
+         want(1)(d);
+       }},
+      // 2 deviations of 1 % of 100,000 are 2,000 of a million.
+      {C::kTradeRisk, limit(&L::trade_risk, 2'000),
+       [](Desk& d) {
+         estimates(d, {{"IBM", {0.01, -0.01}}});
+         want(1001)(d);
+       }},
+      // 50,000 held lost 1,000; 100,000 more at 2 % are 2,940.
+      {C::kTradeRiskHard, limit(&L::trade_risk_hard, 3'900),
+       [](Desk& d) {
+         estimates(d, {{"IBM", {0.01, -0.01}}});
+         hold(d, "IBM", 500, 100);
+         d.now += kSecond;
+         d.bar("IBM", 98);
+         want(1500)(d);
+       }},
+      {C::kMaxGroup, limit(&L::max_group, 100'000),
+       [](Desk& d) {
+         estimates(d, {{"AAA", {0.01, -0.01}}, {"IBM", {0.01, -0.01}}}, "AAA");
+         hold(d, "AAA", 1000, 50);
+         want(501)(d);
+       }},
+      {C::kValueAtRisk, limit(&L::max_value_at_risk, 10'000),
+       [](Desk& d) {
+         estimates(d, {{"AAA", {0.01, -0.01}}, {"IBM", {0.01, -0.01}}});
+         hold(d, "AAA", 10'000, 50);
+         want(1081)(d);  // 608,100 at 1 % and 1.644854 deviations
+       }},
+      {C::kPortfolioVolatility, limit(&L::max_volatility, 100'000),
+       [](Desk& d) {
+         estimates(d, {{"AAA", {0.01, -0.01}}, {"IBM", {0.01, -0.01}}});
+         hold(d, "AAA", 10'000, 50);
+         want(1300)(d);  // 630,000 at 1 % and the root of 252
+       }},
+      {C::kSessionUnknown, session_limits, want(1)},
+      {C::kOutOfSession, session_limits,
+       [](Desk& d) {
+         d.feed(SessionUpdate{d.now - 3600 * kSecond, d.now + 60 * kSecond, d.now + 86'400 * kSecond});
+         want(1)(d);
+       }},
       {C::kTurnover, limit(&L::max_turnover, 100'000),
        [](Desk& d) {
          hold(d, "AAA", 1000, 50);

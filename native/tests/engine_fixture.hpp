@@ -35,6 +35,11 @@ inline RiskLimits wide_limits() {
   l.volatility_factor = 500'000;
   l.market_order_buffer = 0;
   l.max_position_notional = l.max_turnover = kNoLimit;
+  l.trade_risk = l.trade_risk_hard = l.max_estimate_age = kNoLimit;
+  l.max_group = l.max_value_at_risk = l.max_volatility = kNoLimit;
+  l.skip_first = l.skip_last = kNoLimit;
+  l.adverse_move = 2 * kRatioScale;
+  l.assumed_volatility = 500'000;
   l.allow_short = true;
   return l;
 }

@@ -128,8 +128,10 @@ TEST(RiskGate, ExitsSkipLossAndExposureLimitsAndNothingElse) {
     return v.accepted ? RejectCode::kOk : v.code;
   };
   using L = RiskLimits;
-  for (const auto member : {&L::max_position, &L::max_positions, &L::max_gross, &L::max_net, &L::max_sector,
-                            &L::max_position_notional, &L::daily_loss, &L::weekly_loss, &L::monthly_loss, &L::volatility_halt}) {
+  for (const auto member :
+       {&L::max_position, &L::max_positions, &L::max_gross, &L::max_net, &L::max_sector, &L::max_position_notional,
+        &L::trade_risk, &L::trade_risk_hard, &L::max_group, &L::max_value_at_risk, &L::max_volatility, &L::daily_loss,
+        &L::weekly_loss, &L::monthly_loss, &L::volatility_halt}) {
     EXPECT_EQ(exit_code(limit(member, 0)), RejectCode::kOk);
   }
   EXPECT_EQ(exit_code(limit(&L::max_order_notional, 0)), RejectCode::kMaxOrderNotional);

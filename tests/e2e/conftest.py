@@ -42,9 +42,10 @@ spec:
   strategies: [small, long-side, short-side]
   limits:
     position: {maxShare: 0.3}
-    exposure: {sector: 1.0, shortShareOfGross: 1.0}
+    exposure: {sector: 1.0, shortShareOfGross: 1.0, correlatedGroup: 1.0}
     order: {maxNotional: "60000"}
-    loss: {consecutive: 100}
+    loss: {consecutive: 100, perTrade: 0.1, perTradeHard: 0.1}
+    volatility: {var95: 0.5, portfolio: 1.0}
 """
 
 

@@ -47,10 +47,10 @@ spec:
   strategies: [minutes]
   limits:
     position: {{maxShare: 0.3}}
-    exposure: {{sector: 1.0, shortShareOfGross: 1.0}}
+    exposure: {{sector: 1.0, shortShareOfGross: 1.0, correlatedGroup: 1.0}}
     order: {{maxNotional: "60000", tradesPerDay: 5000, perMinute: 600}}
-    loss: {{consecutive: 100}}
-    volatility: {{indexFeature: none}}
+    loss: {{consecutive: 100, perTrade: 0.1, perTradeHard: 0.1}}
+    volatility: {{indexFeature: none, var95: 0.5, portfolio: 1.0}}
 """
 
 

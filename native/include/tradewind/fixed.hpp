@@ -20,6 +20,7 @@ inline constexpr std::int64_t kQuantityScale = 1'000'000'000;
 using Time = std::int64_t;
 
 __extension__ using Int128 = __int128;
+__extension__ using UInt128 = unsigned __int128;
 
 // num / den rounded half to even. den > 0. Empty when the result does not fit in 64 bits: the caller must reject.
 [[nodiscard]] constexpr std::optional<std::int64_t> divide_half_even(Int128 num, Int128 den) {

@@ -1,6 +1,7 @@
 // Core: what goes into the engine and what comes out of it. Plain values; no I/O, no allocation.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <variant>
 
@@ -138,6 +139,24 @@ struct Control {
   bool flatten = false;
 };
 
+inline constexpr std::size_t kScenarios = 64;
+
+// What the slow loop says of one symbol. The rows of one set carry the same time and count: entry t of each is the same
+// day. The engine takes a set over with its last row; a symbol without a row in it has no estimate.
+struct RiskEstimate {
+  Symbol symbol;
+  Time time = 0;  // until when the returns reach
+  Symbol group;   // first symbol of its correlated group; empty: in none
+  bool first = false, last = false;
+  std::uint8_t count = 0;
+  std::array<std::int32_t, kScenarios> returns{};  // simple daily returns at 2^-20, oldest first
+};
+
+// A session of the exchange's calendar: what the engine knows of the time from its open to the next one's.
+struct SessionUpdate {
+  Time open = 0, close = 0, next_open = 0;
+};
+
 struct TimeUpdate {};  // the Input's time is the news
 
 // Everything that can change the engine's state arrives as one of these, in one order, with the time it arrived.
@@ -145,7 +164,7 @@ struct Input {
   Time now = 0;              // virtual in a lockstep run, wall clock otherwise
   std::uint8_t topic = 0;    // 0 none, 1 bars, 2 intents, 3 control: where `offset` counts
   std::int64_t offset = -1;  // offset on the bus, -1 when it did not come from there
-  std::variant<TimeUpdate, BarUpdate, Intent, BrokerEvent, Control> body;
+  std::variant<TimeUpdate, BarUpdate, Intent, BrokerEvent, Control, RiskEstimate, SessionUpdate> body;
 };
 
 // ---- outputs ------------------------------------------------------------------------------------------------------

@@ -48,6 +48,16 @@ constexpr std::array kLimitKeys = {
     LimitKey{"market_order_buffer_pct", &RiskLimits::market_order_buffer, LimitKind::kRatio},
     LimitKey{"max_position_notional", &RiskLimits::max_position_notional, LimitKind::kMoney},
     LimitKey{"max_turnover_pct", &RiskLimits::max_turnover, LimitKind::kRatio},
+    LimitKey{"trade_risk_pct", &RiskLimits::trade_risk, LimitKind::kRatio},
+    LimitKey{"trade_risk_hard_pct", &RiskLimits::trade_risk_hard, LimitKind::kRatio},
+    LimitKey{"adverse_move_sigmas", &RiskLimits::adverse_move, LimitKind::kRatio},
+    LimitKey{"assumed_volatility", &RiskLimits::assumed_volatility, LimitKind::kRatio},
+    LimitKey{"max_estimate_age_ns", &RiskLimits::max_estimate_age, LimitKind::kWhole},
+    LimitKey{"max_group_exposure_pct", &RiskLimits::max_group, LimitKind::kRatio},
+    LimitKey{"max_value_at_risk_pct", &RiskLimits::max_value_at_risk, LimitKind::kRatio},
+    LimitKey{"max_volatility_pct", &RiskLimits::max_volatility, LimitKind::kRatio},
+    LimitKey{"session_skip_first_ns", &RiskLimits::skip_first, LimitKind::kWhole},
+    LimitKey{"session_skip_last_ns", &RiskLimits::skip_last, LimitKind::kWhole},
 };
 
 // One JSON object whose keys must all be asked for.
@@ -165,6 +175,7 @@ StrategyConfig parse_strategy(const json::value& value, const std::string& where
   }
   if (const auto* v = f.find("capital_share"))
     s.capital_share = v->is_null() ? kNoLimit : f.ratio_of(*v, "capital_share");
+  f.flag("rests_overnight", s.rests_overnight);
   f.done();
   return s;
 }
@@ -257,6 +268,16 @@ void validate(EngineConfig& c) {
       throw ConfigError("strategies: " + c.strategies[i].uid.str() + " is given twice; remove one");
     }
   }
+  const bool sized = c.limits.adverse_move != kNoLimit;
+  if (!sized && (c.limits.trade_risk != kNoLimit || c.limits.trade_risk_hard != kNoLimit)) {
+    throw ConfigError("limits.adverse_move_sigmas: give a number, e.g. 2; the limits of risk per trade need it");
+  }
+  constexpr std::int64_t day = 86'400LL * 1'000'000'000;
+  const bool calendar = c.limits.skip_first != kNoLimit;
+  if (calendar != (c.limits.skip_last != kNoLimit) ||
+      (calendar && (c.limits.skip_first > day || c.limits.skip_last > day))) {
+    throw ConfigError("limits.session_skip_first_ns, session_skip_last_ns: give both, at most a day, or neither");
+  }
   if (c.max_orders < 2 * c.symbols.size() + 16)
     throw ConfigError("engine.max_orders: give at least twice the number of symbols plus 16");
   if (c.max_intents < 2 * c.symbols.size() * c.strategies.size() + 16) {
@@ -289,7 +310,8 @@ std::string canonical_json(const EngineConfig& c) {
   for (const StrategyConfig& s : c.strategies) {
     strategies.push_back(json::object{{"uid", s.uid.view()},
                                       {"capital_budget", money(s.capital_budget.raw, 8)},
-                                      {"capital_share", ratio(s.capital_share)}});
+                                      {"capital_share", ratio(s.capital_share)},
+                                      {"rests_overnight", s.rests_overnight}});
   }
   json::object limits;
   for (const LimitKey& key : kLimitKeys) {

@@ -1,5 +1,6 @@
 // Core: a denial in words. Written into a fixed buffer: nothing is allocated on the order path.
 #include <array>
+#include <chrono>
 #include <cinttypes>
 #include <cstdio>
 
@@ -33,6 +34,18 @@ void format(Unit unit, std::int64_t value, Buffer& out) {
     case Unit::kNanoseconds:
       decimal(1'000'000'000, 3, 1'000'000, " s");
       return;
+    case Unit::kTime: {
+      using namespace std::chrono;
+      const sys_seconds at{seconds{value / 1'000'000'000}};
+      const auto midnight = floor<days>(at);
+      const year_month_day date{midnight};
+      const hh_mm_ss clock{at - midnight};
+      std::snprintf(out.data(), out.size(), "%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(date.year()),
+                    static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                    static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+                    static_cast<int>(clock.seconds().count()));
+      return;
+    }
     case Unit::kCount:
     case Unit::kNone:
       std::snprintf(out.data(), out.size(), "%s%" PRIu64, sign, size);

@@ -111,6 +111,12 @@ std::string Engine::check_invariants() const {
                                 Quantity{symbol.book.position});
     if (!symbol.overflow && (!value || symbol.value != value->raw)) return name + ": the market value is stale";
   }
+  Scenarios scenarios;
+  scenarios.count = s.scenarios.count;
+  for (std::size_t i = 0; i < s.symbol_count; ++i) {
+    scenarios.add(s.estimates[i], s.assumed_move, s.symbols[i].low_cents, s.symbols[i].high_cents, +1);
+  }
+  if (scenarios.worst != s.scenarios.worst || scenarios.best != s.scenarios.best) return "the scenarios do not add up";
   const Totals& t = s.totals;
   if (totals.value != t.value || totals.gross != t.gross || totals.net_long != t.net_long ||
       totals.net_short != t.net_short || totals.shorts != t.shorts || totals.pending != t.pending ||

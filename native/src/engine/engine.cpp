@@ -18,7 +18,12 @@ Engine::State::State(EngineConfig c)
       intents(config.max_intents),
       intent_index(config.max_intents),
       orders(config.max_orders),
-      order_index(config.max_orders) {
+      order_index(config.max_orders),
+      estimates(symbol_count),
+      staged(symbol_count),
+      group_gross(symbol_count),
+      assumed_move(
+          daily_move(config.limits.assumed_volatility == kNoLimit ? kRatioScale : config.limits.assumed_volatility)) {
   std::vector<Sector> sectors;
   for (std::size_t s = 0; s < symbol_count; ++s) {
     symbol_index.insert(config.symbols[s].symbol, static_cast<std::uint32_t>(s));
@@ -57,6 +62,10 @@ void Engine::State::step(const Input& input) {
     on_broker(*event);
   else if (const auto* control = std::get_if<Control>(&input.body))
     on_control(*control);
+  else if (const auto* estimate = std::get_if<RiskEstimate>(&input.body))
+    on_estimate(*estimate);
+  else if (const auto* day = std::get_if<SessionUpdate>(&input.body))
+    on_session(*day);
   else
     flush();
   run_timers();
@@ -129,7 +138,11 @@ bool Engine::ready() const { return state_->ready; }
 bool Engine::kill_switch() const { return state_->kill.latched; }
 Time Engine::now() const { return state_->now; }
 std::uint64_t Engine::last_stream_id() const { return state_->stream_id; }
-RiskRecord Engine::risk() const { return state_->risk_record(); }
+RiskRecord Engine::risk() const {
+  RiskRecord record = state_->risk_record();
+  state_->measure(record);
+  return record;
+}
 AccountRecord Engine::account() const { return state_->account_record(); }
 const EngineCounts& Engine::counts() const { return state_->counts; }
 

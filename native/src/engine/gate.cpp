@@ -9,6 +9,7 @@ RiskSnapshot Engine::State::snapshot(std::uint32_t symbol) const {
   const SymbolState& own = symbols[symbol];
   RiskSnapshot s;
   s.now = now;
+  s.session = session;
   s.limits = &config.limits;
   s.symbol = &config.symbols[symbol];
   s.mode = config.mode;
@@ -41,6 +42,12 @@ RiskSnapshot Engine::State::snapshot(std::uint32_t symbol) const {
   s.peak = calendar.peak;
   s.trades_today = calendar.trades_today;
   s.turnover_today = calendar.turnover + totals.pending;
+  s.estimate = &estimates[symbol];
+  s.scenarios = &scenarios;
+  s.assumed_move = assumed_move;
+  s.in_group = s.estimate->group != kNil;
+  s.group_gross = s.in_group ? group_gross[s.estimate->group] - own.gross : 0;
+  s.open_loss = open_loss(symbol);
   s.loss_pause = calendar.loss_pause;
   s.consecutive_losses = calendar.losses;
   s.rate_arrival = rate_arrival;
@@ -53,8 +60,17 @@ bool Engine::State::reduces(std::uint32_t symbol, std::int64_t quantity) const {
   return position != 0 && (position < 0) != (quantity < 0) && std::abs(quantity) <= std::abs(position);
 }
 
+// Only if every strategy with a wish in the symbol may wait: the order cannot be taken apart.
+bool Engine::State::rests_overnight(std::uint32_t symbol) const {
+  bool all = true;
+  for (std::size_t k = 0; k < strategy_count; ++k)
+    all = all && (wanted(sub(k, symbol)) == 0 || config.strategies[k].rests_overnight);
+  return all;
+}
+
 Denial Engine::State::gate(std::uint32_t symbol, RiskRequest request) const {
   request.reduce_only = reduces(symbol, request.quantity.raw);
+  request.rests_overnight = rests_overnight(symbol);
   return check_risk(Stage::kOrder, request, snapshot(symbol));
 }
 

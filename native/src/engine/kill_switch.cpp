@@ -77,7 +77,8 @@ void Engine::State::advance_kill() {
     else
       waiting = true;
   }
-  if (waiting) return set_kill_phase(KillPhase::kFlattenPending);
+  // Sent after the close they wait for the open at the broker: should this process die, they are there all the same.
+  if (waiting || (working && market_closed())) return set_kill_phase(KillPhase::kFlattenPending);
   if (working) return set_kill_phase(KillPhase::kFlattening);
   for (std::uint32_t s = 0; s < symbol_count; ++s) {
     bool opposite = false;  // the account is flat and its strategies are not: they cross at the next open

@@ -52,9 +52,20 @@ void Engine::State::on_bar(const BarUpdate& bar) {
   refresh(index);
 }
 
+// An older session than the known one, or one that contradicts itself, is not taken.
+void Engine::State::on_session(const SessionUpdate& update) {
+  const bool sound = update.open > 0 && update.open < update.close && update.close <= update.next_open;
+  if (!sound) return alert(Severity::kWarning, Symbol{}, "a session whose times contradict each other was ignored");
+  if (update.open >= session.open) session = update;
+}
+
+// Known to be between two sessions.
+bool Engine::State::market_closed() const { return now >= session.close && now < session.next_open; }
+
 // Takes the symbol's part out of the totals and puts its new one in: O(1), whatever the number of symbols.
 void Engine::State::refresh(std::uint32_t symbol) {
   SymbolState& s = symbols[symbol];
+  carry_exposure(symbol, -1);
   totals.value -= s.value;
   totals.gross -= s.gross;
   totals.net_long -= s.net_long;
@@ -81,6 +92,8 @@ void Engine::State::refresh(std::uint32_t symbol) {
   s.net_long = high_value;
   s.net_short = low_value;
   s.shorts = std::max<Int128>(-low_value, 0);
+  s.low_cents = low ? low->raw / kCent : 0;
+  s.high_cents = high ? high->raw / kCent : 0;
   s.pending = pending == 0 ? 0 : magnitude((pending > 0 ? high_value : low_value) - s.value);
   s.held = highest != 0 || lowest != 0;
 
@@ -93,6 +106,7 @@ void Engine::State::refresh(std::uint32_t symbol) {
   totals.held += s.held ? 1 : 0;
   totals.overflows += s.overflow ? 1 : 0;
   sector_gross[s.sector] += s.gross;
+  carry_exposure(symbol, +1);
 }
 
 Money Engine::State::equity() const { return Money{fit(static_cast<Int128>(cash.raw) + totals.value)}; }
@@ -199,8 +213,10 @@ void Engine::State::publish_risk() {
                        risk.size_factor != last.size_factor || risk.trades_today != last.trades_today ||
                        risk.consecutive_losses != last.consecutive_losses;
   if (changed) {
-    out->records.emplace_back(risk);
     last_risk = risk;
+    RiskRecord told = risk;
+    measure(told);
+    out->records.emplace_back(told);
   }
   if (cash != last_account.cash) {
     last_account = account_record();

@@ -79,6 +79,7 @@ void Engine::State::carry_over(const State& old) {
     to = old.symbols[i];
     to.sector = sector;
     to.value = to.gross = to.net_long = to.net_short = to.shorts = to.pending = 0;
+    to.low_cents = to.high_cents = 0;
     to.held = to.overflow = false;
     for (std::size_t k = 0; k < old.strategy_count; ++k) {
       if (strategy_of[k] != kNil)
@@ -124,7 +125,24 @@ void Engine::State::carry_over(const State& old) {
     }
     order_index.insert(order.client_id, slot);
   }
+  carry_estimates(old, symbol_of);
   for (std::uint32_t i = 0; i < symbol_count; ++i) refresh(i);
+}
+
+// The exposures are put in by refresh(), which comes next.
+void Engine::State::carry_estimates(const State& old, std::span<const std::uint32_t> symbol_of) {
+  session = old.session;
+  estimate_time = old.estimate_time;
+  scenarios.count = old.scenarios.count;
+  for (std::size_t i = 0; i < old.symbol_count; ++i) {
+    if (symbol_of[i] == kNil) continue;
+    const auto moved = [&symbol_of](Estimate estimate) {
+      if (estimate.group != kNil) estimate.group = symbol_of[estimate.group];
+      return estimate;
+    };
+    estimates[symbol_of[i]] = moved(old.estimates[i]);
+    staged[symbol_of[i]] = moved(old.staged[i]);
+  }
 }
 
 void Engine::reconfigure(EngineConfig config) {

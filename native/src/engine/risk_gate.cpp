@@ -6,6 +6,8 @@
 #include <array>
 #include <cstdlib>
 
+#include "portfolio_checks.hpp"
+
 namespace tradewind {
 namespace {
 
@@ -87,6 +89,19 @@ Denial price_fresh(const RiskRequest&, const RiskSnapshot& s) {
 Denial in_time(const RiskRequest& r, const RiskSnapshot& s) {
   if (s.now <= r.valid_until) return kPass;
   return {RejectCode::kLateIntent, Unit::kNanoseconds, s.now, r.valid_until, r.valid_until};
+}
+
+// After the close only what may wait for the next open; before the first and after the last minutes nothing.
+Denial in_session(const RiskRequest& r, const RiskSnapshot& s) {
+  if (s.limits->skip_first == kNoLimit) return kPass;
+  const SessionUpdate& day = s.session;
+  if (s.now < day.open || s.now >= day.next_open)
+    return {RejectCode::kSessionUnknown, Unit::kTime, s.now, day.next_open, day.next_open};
+  const Time begins = day.open + s.limits->skip_first, ends = day.close - s.limits->skip_last;
+  if ((s.now >= begins && s.now < ends) || (r.rests_overnight && s.now >= day.close)) return kPass;
+  const bool early = s.now < begins;
+  const Time next = r.rests_overnight ? day.close : day.next_open + s.limits->skip_first;
+  return {RejectCode::kOutOfSession, Unit::kTime, s.now, early ? begins : ends, early && begins < ends ? begins : next};
 }
 
 Denial champion(const RiskRequest& r, const RiskSnapshot& s) {
@@ -269,6 +284,7 @@ constexpr std::array kChecks = {
     RiskCheck{"restricted", restricted, kNotForKill},
     RiskCheck{"price_present", price_present, kNotForKill},
     RiskCheck{"price_fresh", price_fresh, kNotForKill},
+    RiskCheck{"in_session", in_session, kNotForKill},
     RiskCheck{"limit_price", limit_price, kNotForKill},
     RiskCheck{"capital_budget", capital_budget, kOfIntent},
     RiskCheck{"paused", paused, kOpening},
@@ -293,6 +309,12 @@ constexpr std::array kChecks = {
     RiskCheck{"max_short", max_short, kOpening},
     RiskCheck{"max_sector", max_sector, kOpening},
     RiskCheck{"buying_power", buying_power, kOpening},
+    RiskCheck{"estimate_present", portfolio::estimate_present, kOpening},
+    RiskCheck{"estimate_fresh", portfolio::estimate_fresh, kOpening},
+    RiskCheck{"trade_risk_hard", portfolio::trade_risk_hard, kOpening},
+    RiskCheck{"trade_risk", portfolio::trade_risk, kOpening},
+    RiskCheck{"correlated_group", portfolio::correlated_group, kOpening},
+    RiskCheck{"portfolio_risk", portfolio::portfolio_risk, kOpening},
 };
 // clang-format on
 
@@ -331,7 +353,17 @@ bool RiskLimits::complete() const {
                              volatility_halt,
                              market_order_buffer,
                              max_position_notional,
-                             max_turnover};
+                             max_turnover,
+                             trade_risk,
+                             trade_risk_hard,
+                             adverse_move,
+                             assumed_volatility,
+                             max_estimate_age,
+                             max_group,
+                             max_value_at_risk,
+                             max_volatility,
+                             skip_first,
+                             skip_last};
   return std::none_of(values.begin(), values.end(), [](std::int64_t value) { return value < 0; });
 }
 

@@ -66,6 +66,7 @@ void Engine::State::check_intents(std::uint32_t symbol) {
     request.gates_passed = intent.gates_passed;
     request.capital_budget = config.strategies[k].capital_budget;
     request.capital_share = config.strategies[k].capital_share;
+    request.rests_overnight = config.strategies[k].rests_overnight;
     Int128 held = 0, others = 0;
     for (std::uint32_t i = 0; i < symbol_count; ++i) {
       const Sub& other = sub(k, i);

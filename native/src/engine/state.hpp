@@ -12,6 +12,7 @@
 #include "tradewind/engine/flat_index.hpp"
 #include "tradewind/engine/lifecycle.hpp"
 #include "tradewind/engine/risk_gate.hpp"
+#include "tradewind/engine/scenarios.hpp"
 #include "tradewind/engine/sha256.hpp"
 
 namespace tradewind {
@@ -58,7 +59,8 @@ struct SymbolState {
   Int128 value = 0;  // position at the last price, signed
   Int128 gross = 0;  // worst case with what works at the broker
   Int128 net_long = 0, net_short = 0, shorts = 0;
-  Int128 pending = 0;  // value of what works at the broker, positive
+  Int128 pending = 0;                          // value of what works at the broker, positive
+  std::int64_t low_cents = 0, high_cents = 0;  // exposure if all that works sells, or buys
   bool held = false;
   bool overflow = false;
 };
@@ -165,6 +167,12 @@ struct Engine::State {
   std::vector<Order> orders;
   FlatIndex<ClientOrderId> order_index;
   std::uint32_t order_hand = 0;
+  std::vector<Estimate> estimates, staged;  // by symbol; the next set while it comes in
+  Scenarios scenarios;
+  std::vector<Int128> group_gross;  // by the group's first symbol
+  Time estimate_time = 0;
+  SessionUpdate session;
+  std::int64_t assumed_move;
 
   Time now = 0;
   std::uint64_t next_request = 1;
@@ -228,6 +236,7 @@ struct Engine::State {
   [[nodiscard]] RiskSnapshot snapshot(std::uint32_t symbol) const;
   [[nodiscard]] Denial gate(std::uint32_t symbol, RiskRequest request) const;
   [[nodiscard]] bool reduces(std::uint32_t symbol, std::int64_t quantity) const;
+  [[nodiscard]] bool rests_overnight(std::uint32_t symbol) const;
 
   // orders.cpp
   std::uint32_t new_order(std::uint32_t symbol, const ClientOrderId& id);
@@ -258,6 +267,8 @@ struct Engine::State {
 
   // market.cpp
   void on_bar(const BarUpdate& bar);
+  void on_session(const SessionUpdate& update);
+  [[nodiscard]] bool market_closed() const;
   void refresh(std::uint32_t symbol);
   void roll_calendar();
   void evaluate();
@@ -268,6 +279,12 @@ struct Engine::State {
   [[nodiscard]] RiskRecord risk_record() const;
   [[nodiscard]] AccountRecord account_record() const;
   void publish_risk();
+
+  // portfolio.cpp
+  void on_estimate(const RiskEstimate& estimate);
+  void carry_exposure(std::uint32_t symbol, int sign);
+  [[nodiscard]] Money open_loss(std::uint32_t symbol) const;
+  void measure(RiskRecord& record) const;
 
   // reconcile.cpp
   void on_link_up();
@@ -296,6 +313,7 @@ struct Engine::State {
 
   // reconfigure.cpp
   void carry_over(const State& old);
+  void carry_estimates(const State& old, std::span<const std::uint32_t> symbol_of);
 };
 
 }  // namespace tradewind

@@ -46,6 +46,11 @@ class Writer {
     number(count);
     for (std::size_t i = 0; i < count; ++i) text(values[i].view());
   }
+  template <class List>
+  void numbers(const char*, const List& values, std::uint8_t count) {
+    number(count);
+    for (std::size_t i = 0; i < count; ++i) number(values[i]);
+  }
 
  private:
   void text(std::string_view value) {
@@ -89,6 +94,12 @@ class Reader {
     number(count);
     if (count > values.size()) throw CodecError("a list is longer than its room");
     for (std::size_t i = 0; i < count; ++i) text(values[i]);
+  }
+  template <class List>
+  void numbers(const char*, List& values, std::uint8_t& count) {
+    number(count);
+    if (count > values.size()) throw CodecError("a list is longer than its room");
+    for (std::size_t i = 0; i < count; ++i) number(values[i]);
   }
 
   void finish() const {

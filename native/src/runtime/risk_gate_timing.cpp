@@ -50,9 +50,24 @@ constexpr Time kNow = 1'700'000'000'000'000'000;
   return pairs[5'000];
 }
 
+// 63 days of returns of up to 2 %, different for each symbol.
+[[nodiscard]] Estimate quiet_market(std::int64_t i) {
+  RiskEstimate row;
+  row.time = kNow;
+  row.count = 63;
+  for (std::int64_t t = 0; t < row.count; ++t)
+    row.returns[static_cast<std::size_t>(t)] = static_cast<std::int32_t>((t * 7'919 + i * 104'729) % 40'001 - 20'000);
+  return estimate_of(row);
+}
+
 // A healthy account of a million; `i` moves the price and the position so that no two neighbours are alike.
-[[nodiscard]] RiskSnapshot healthy(const EngineConfig& config, std::int64_t i) {
+[[nodiscard]] RiskSnapshot healthy(const EngineConfig& config, const std::vector<Estimate>& estimates,
+                                   const Scenarios& scenarios, std::int64_t i) {
   RiskSnapshot s;
+  s.estimate = &estimates[static_cast<std::size_t>(i) % estimates.size()];
+  s.scenarios = &scenarios;
+  s.in_group = true;
+  s.group_gross = 5'000 * kMoneyScale;
   s.now = kNow + i;
   s.limits = &config.limits;
   s.symbol = &config.symbols[static_cast<std::size_t>(i) % config.symbols.size()];
@@ -88,8 +103,15 @@ void time_risk_gate(const EngineConfig& config, std::uint64_t checks, RiskGateTi
   if (!config.limits.complete()) throw ConfigError("engine.limits: a limit is absent");
   std::vector<RiskSnapshot> snapshots;
   std::vector<RiskRequest> requests;
+  std::vector<Estimate> estimates;
+  Scenarios scenarios;
+  scenarios.count = 63;
+  for (std::size_t i = 0; i < config.symbols.size(); ++i) {
+    estimates.push_back(quiet_market(static_cast<std::int64_t>(i)));
+    scenarios.add(estimates.back(), 0, 0, 100'000 / static_cast<std::int64_t>(config.symbols.size()) * 100, +1);
+  }
   for (std::int64_t i = 0; i < 256; ++i) {
-    snapshots.push_back(healthy(config, i));
+    snapshots.push_back(healthy(config, estimates, scenarios, i));
     requests.push_back(small_order(snapshots.back(), i));
   }
   const double scale = ns_per_tick();

@@ -52,6 +52,7 @@ class StrategyEntry(TypedDict):
     uid: str
     capital_budget: NotRequired[str | None]
     capital_share: NotRequired[float | None]  # of equity; default 1
+    rests_overnight: NotRequired[bool]  # decides on daily bars: its orders may wait for the next open
 
 
 class Limits(TypedDict):
@@ -83,6 +84,16 @@ class Limits(TypedDict):
     market_order_buffer_pct: float | None  # reserve of buying power above the last price
     max_position_notional: str | None  # per symbol
     max_turnover_pct: float | None  # traded and working since the day began, of equity
+    trade_risk_pct: float | None  # at risk in one position, of equity
+    trade_risk_hard_pct: float | None  # at risk in one position and lost in it already
+    adverse_move_sigmas: float | None  # daily deviations that a position may lose; needed by the two above
+    assumed_volatility: float | None  # annual, of a symbol without an estimate; null: such a symbol is refused
+    max_estimate_age_ns: int | None
+    max_group_exposure_pct: float | None  # per group of correlated symbols
+    max_value_at_risk_pct: float | None  # 95 %, one day
+    max_volatility_pct: float | None  # of the account, annual
+    session_skip_first_ns: int | None  # no orders this long after the open; null, with the next: at any time
+    session_skip_last_ns: int | None  # ... and before the close
     allow_short: bool
     volatility_required: NotRequired[bool]  # no index, no entries
     kill_on_daily_loss: NotRequired[bool]
@@ -107,7 +118,7 @@ class EngineConfig(TypedDict):
 class Input(TypedDict):
     """One input of the engine: ``body`` has the fields of messages.hpp by name; the rest keeps its default."""
 
-    input: Literal["time", "bar", "intent", "broker", "control"]
+    input: Literal["time", "bar", "intent", "broker", "control", "estimate", "session"]
     now: int
     topic: NotRequired[int]  # 1 bars, 2 intents, 3 control: where `offset` counts
     offset: NotRequired[int]

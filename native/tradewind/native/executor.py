@@ -6,15 +6,23 @@ Amounts are the wire's integers: money in 1e-8, quantities in 1e-9 shares, times
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 from tradewind.native._core import Executor as _Executor
 from tradewind.native._core import ExecutorError
 
-__all__ = ["ControlKind", "Executor", "ExecutorError"]
+__all__ = ["ControlKind", "EstimateRow", "Executor", "ExecutorError"]
 
 ControlKind = Literal["halt", "resume", "pause", "flush", "shutdown"]
+
+
+class EstimateRow(NamedTuple):
+    """What the slow loop says of a symbol: its correlated group ("": none), daily returns at 2^-20, oldest first."""
+
+    symbol: str
+    group: str
+    returns: list[int]
 
 
 class Executor:
@@ -116,6 +124,17 @@ class Executor:
             offset=offset,
             flush=flush,
         )
+
+    def push_estimates(self, rows: Sequence[EstimateRow], time: int, *, now: int | None = None) -> None:
+        """One set of risk estimates as of ``time``, taken over as a whole; at most 64 returns, as many in each row.
+
+        A symbol without a row has no estimate from then on. Raises ValueError when a text or list is too long.
+        """
+        self._native.push_estimates(list(rows), time, now=now)
+
+    def push_session(self, open: int, close: int, next_open: int, *, now: int | None = None) -> None:  # noqa: A002
+        """The exchange's session that has begun last, and when the next begins. What isn't covered is refused."""
+        self._native.push_session(open, close, next_open, now=now)
 
     def push_control(
         self,

@@ -43,7 +43,8 @@ def engine_config(policy: RiskPolicy, strategies: Sequence[Strategy]) -> dict[st
             for symbol in symbols
         ],
         "strategies": [
-            {"uid": s.uid, "capital_share": s.spec.capital_share} for s in sorted(strategies, key=lambda s: s.uid)
+            {"uid": s.uid, "capital_share": s.spec.capital_share, "rests_overnight": s.spec.bars == "1d"}
+            for s in sorted(strategies, key=lambda s: s.uid)
         ],
         "limits": _limits(policy),
     }
@@ -79,6 +80,16 @@ def _limits(policy: RiskPolicy) -> dict[str, Any]:
         "market_order_buffer_pct": MARKET_ORDER_BUFFER,
         "max_position_notional": limits.position.max_notional,
         "max_turnover_pct": limits.order.turnover_per_day,
+        "trade_risk_pct": limits.loss.per_trade,
+        "trade_risk_hard_pct": limits.loss.per_trade_hard,
+        "adverse_move_sigmas": limits.loss.adverse_move,
+        "assumed_volatility": limits.volatility.assumed,
+        "max_estimate_age_ns": duration_ns(limits.volatility.max_estimate_age),
+        "max_group_exposure_pct": limits.exposure.correlated_group,
+        "max_value_at_risk_pct": limits.volatility.var95,
+        "max_volatility_pct": limits.volatility.portfolio,
+        "session_skip_first_ns": duration_ns(limits.session.skip_first),
+        "session_skip_last_ns": duration_ns(limits.session.skip_last),
         "allow_short": limits.shorting,
         "volatility_required": False,
         "kill_on_daily_loss": False,

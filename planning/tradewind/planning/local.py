@@ -287,6 +287,12 @@ def _executor(policy: RiskPolicy, strategies: Sequence[Strategy], site: Site) ->
             },
             "engine": engine_config(policy, strategies),
             "volatility": _volatility_source(policy, strategies, site),
+            "calendar": policy.spec.limits.session.calendar,
+            "estimates": {
+                "days": policy.spec.limits.volatility.look_back_days,
+                "min_days": policy.spec.limits.volatility.min_days,
+                "pair_correlation": policy.spec.limits.exposure.pair_correlation,
+            },
         },
         secrets=BROKER_KEYS,
         after=("venue",) if simulated else (),

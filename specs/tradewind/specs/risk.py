@@ -30,9 +30,20 @@ class LossLimits(SpecModel):
     daily: PositiveFraction = Field(0.02, description="From the day's highest equity.")
     weekly: PositiveFraction = Field(0.05, description="From the equity at the start of the week.")
     monthly: PositiveFraction = Field(0.10, description="From the equity at the start of the month.")
-    per_trade: PositiveFraction = later(0.004, description="Equity at risk in one trade.")
-    per_trade_hard: PositiveFraction = later(0.01, description="Equity at risk in one trade, never to be passed.")
+    per_trade: PositiveFraction = Field(0.004, description="Equity at risk in one position: its adverse move.")
+    per_trade_hard: PositiveFraction = Field(
+        0.01, description="Equity at risk in one position and lost in it already; no override may pass this."
+    )
+    adverse_move: float = Field(
+        2.0, gt=0, le=10, description="Adverse move of a position without a stop, in its daily standard deviations."
+    )
     consecutive: int = Field(3, ge=1, le=100, description="Losing trades in a row that pause the rest of the session.")
+
+    @model_validator(mode="after")
+    def _hard_is_harder(self) -> LossLimits:
+        if self.per_trade > self.per_trade_hard:
+            raise ValueError(f"perTrade ({self.per_trade}) must not be above perTradeHard ({self.per_trade_hard})")
+        return self
 
 
 class DrawdownStep(SpecModel):
@@ -63,8 +74,8 @@ class ExposureLimits(SpecModel):
     sector_of: dict[Ticker, str] = Field(
         default_factory=dict, description="Sector of each symbol; a symbol without one is in no sector."
     )
-    correlated_group: PositiveFraction = later(0.30, description="Per group of correlated symbols.")
-    pair_correlation: PositiveFraction = later(0.80, description="Correlation from which two symbols are one group.")
+    correlated_group: PositiveFraction = Field(0.30, description="Per group of correlated symbols.")
+    pair_correlation: PositiveFraction = Field(0.80, description="Correlation from which two symbols are one group.")
 
     @model_validator(mode="after")
     def _known_sectors(self) -> ExposureLimits:
@@ -97,22 +108,36 @@ class VolatilityLimits(SpecModel):
     index_feature: str = Field(
         "ctx_realvol_21_annual", description="Feature that serves as the volatility index, as a fraction."
     )
-    var95: PositiveFraction = later(0.03, description="Portfolio value at risk, 95%, one day.")
-    portfolio: PositiveFraction = later(0.25, description="Annual portfolio volatility.")
+    var95: PositiveFraction = Field(0.03, description="Portfolio value at risk, 95%, one day.")
+    portfolio: PositiveFraction = Field(0.25, description="Annual portfolio volatility.")
+    look_back_days: int = Field(
+        63, ge=20, le=64, description="Trading days whose returns estimate volatility, value at risk and correlations."
+    )
+    min_days: int = Field(20, ge=2, le=64, description="Daily returns a symbol needs for an estimate of its own.")
+    assumed: float | None = Field(
+        0.50,
+        gt=0,
+        le=10,
+        description="Annual volatility assumed of a symbol without an estimate, which is taken to move against all "
+        "others; null: orders in it are refused.",
+    )
+    max_estimate_age: Duration = Field("5d", description="Older estimates are none: new risk is refused.")
 
     @model_validator(mode="after")
     def _ordered(self) -> VolatilityLimits:
         if self.index_halve_at >= self.index_halt_at:
             raise ValueError(f"indexHalveAt ({self.index_halve_at}) must be below indexHaltAt ({self.index_halt_at})")
+        if self.min_days > self.look_back_days:
+            raise ValueError(f"minDays ({self.min_days}) must not be above lookBackDays ({self.look_back_days})")
         return self
 
 
 class SessionLimits(SpecModel):
-    """When orders may be sent."""
+    """When orders may be sent. What decides on daily bars may send after the close, too: it waits for the next open."""
 
     calendar: str = Field("XNYS", description="Exchange calendar.")
-    skip_first: Duration = later("5m", description="No orders this long after the open.")
-    skip_last: Duration = later("5m", description="No orders this long before the close.")
+    skip_first: Duration = Field("5m", description="No orders this long after the open.")
+    skip_last: Duration = Field("5m", description="No orders this long before the close.")
     extended_hours: bool = later(False, description="Pre-market and after-hours.")
 
 

@@ -56,6 +56,16 @@ LIMITS: Limits = {
     "market_order_buffer_pct": 0.04,
     "max_position_notional": None,
     "max_turnover_pct": None,
+    "trade_risk_pct": 0.004,
+    "trade_risk_hard_pct": 0.01,
+    "adverse_move_sigmas": 2.0,
+    "assumed_volatility": 0.5,
+    "max_estimate_age_ns": None,
+    "max_group_exposure_pct": 0.3,
+    "max_value_at_risk_pct": 0.03,
+    "max_volatility_pct": 0.25,
+    "session_skip_first_ns": None,
+    "session_skip_last_ns": None,
     "allow_short": True,
 }
 CONFIG: EngineConfig = {
@@ -156,6 +166,23 @@ def test_a_journalled_session_replays_to_the_same_hash_and_reads_back_what_was_a
     assert [r for e in entries[1:] for r in e["records"]] == durable.records
     assert entries[1:] == list(read_journal(tmp_path / "engine.journal", after=1))
     assert sum(e["input"]["input"] == "intent" for e in entries[1:]) == 2
+
+
+def test_estimates_and_sessions_are_inputs_of_the_journal_like_any_other(tmp_path: Path) -> None:
+    session = Session(tmp_path / "engine.journal")
+    row = {"symbol": "IBM", "time": START, "group": "IBM", "first": True, "last": True, "returns": [10_486, -10_486]}
+    session.feed("estimate", **row)
+    day = {"open": START - SECOND, "close": START + SECOND, "next_open": START + 2 * SECOND}
+    session.feed("session", **day)
+    session.run()
+    risk = session.engine.risk()
+    assert risk["estimate_time"] == START
+    assert risk["volatility"] == pytest.approx(0.01 * 252**0.5 * 0.03 * 1e6, rel=0.01)  # 30 shares at 100
+    inputs = [e["input"] for e in read_journal(tmp_path / "engine.journal", after=1)]
+    assert [i["body"] for i in inputs if i["input"] == "estimate"] == [row]
+    assert [i["body"] for i in inputs if i["input"] == "session"] == [day]
+    report = replay_journal(tmp_path / "engine.journal")
+    assert report["decision_hash"] == session.engine.decision_hash
 
 
 def test_a_damaged_journal_is_refused_in_one_line(tmp_path: Path) -> None:

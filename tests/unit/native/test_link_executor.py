@@ -88,7 +88,7 @@ class Broker:
     def config(self, journal: Path) -> dict[str, Any]:
         limits: dict[str, Any] = dict.fromkeys(limit_names())
         limits |= {"drawdown_reduce_factor": 0.75, "drawdown_halve_factor": 0.5, "volatility_reduce_factor": 0.5}
-        limits |= {"market_order_buffer_pct": 0.04, "allow_short": True}
+        limits |= {"assumed_volatility": 0.5, "market_order_buffer_pct": 0.04, "allow_short": True}
         symbols, strategies = [{"symbol": "AAPL"}], [{"uid": "trend"}]
         rest, stream = self.rest.server_address[1], self.stream.socket.getsockname()[1]
         urls = {"url": f"http://127.0.0.1:{rest}", "stream_url": f"ws://127.0.0.1:{stream}/stream"}

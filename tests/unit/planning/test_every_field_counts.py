@@ -21,6 +21,9 @@ OTHERS: dict[str, Any] = {
     "limits.restricted": ["AAPL"],
     "limits.drawdown": [{"at": 0.04, "size": 0.7}, {"at": 0.09, "size": 0.4}, {"at": 0.14, "size": 0}],
     "limits.volatility.indexFeature": "tech_rsi_14_raw",
+    "limits.position.maxNotional": "9000",
+    "limits.order.turnoverPerDay": 2.5,
+    "limits.session.calendar": "XLON",
     "broker.url": "https://broker.example",
     "execution.cpu": 1,
 }
@@ -28,7 +31,7 @@ OTHERS: dict[str, Any] = {
 ELSEWHERE = {
     "strategies": "who may bind: checked when the documents are read",
     "broker.kind": "has one value",
-    "limits.session.calendar": "has no effect without the session windows",
+    "limits.exposure.sectors": "counts only with sectorOf: test_local_plan has both",
 }
 
 

@@ -34,6 +34,21 @@ REFUSED = [
     ("nested unknown field", STRATEGY + "  sizing: {maxPositionPc: 0.1}\n", "did you mean maxPositionPct?"),
     ("limit out of range", POLICY + "  limits: {position: {maxShare: 1.5}}\n", "spec.limits.position.maxShare"),
     ("limit below range", POLICY + "  limits: {loss: {daily: 0}}\n", "spec.limits.loss.daily"),
+    (
+        "soft limit above the hard one",
+        POLICY + "  limits: {loss: {perTrade: 0.02}}\n",
+        "perTrade (0.02) must not be above perTradeHard (0.01)",
+    ),
+    (
+        "cap of a sector that nobody is in",
+        POLICY + "  limits: {exposure: {sectors: {Tech: 0.3}}}\n",
+        "sectors.Tech: no symbol of sectorOf is in this sector",
+    ),
+    (
+        "look-back shorter than the days needed",
+        POLICY + "  limits: {volatility: {lookBackDays: 20, minDays: 21}}\n",
+        "minDays (21) must not be above lookBackDays (20)",
+    ),
     ("missing field", STRATEGY.replace("  riskPolicy: paper\n", ""), "spec.riskPolicy: required field is missing"),
     ("bad symbol", STRATEGY.replace("MSFT", "ms ft"), "spec.universe.symbols.1"),
     ("symbol twice", STRATEGY.replace("MSFT", "AAPL"), "AAPL is listed twice"),

@@ -12,9 +12,11 @@ from typing import Any
 from tradewind.bus import open_bus
 from tradewind.execution.executor.config import ExecutorConfig
 from tradewind.execution.executor.control import serve
+from tradewind.execution.executor.estimates import RiskEstimates
 from tradewind.execution.executor.intake import Intake
 from tradewind.execution.executor.process import FreeLoop, LockstepLoop
 from tradewind.execution.executor.publisher import Publisher
+from tradewind.execution.executor.sessions import ExchangeCalendar
 from tradewind.execution.executor.volatility import VolatilityIndex
 from tradewind.execution.process import ProcessError, main, run_until_signalled
 from tradewind.native.executor import Executor, ExecutorError
@@ -41,7 +43,13 @@ def run(config: ExecutorConfig) -> None:
             executor.start()
         except ExecutorError as error:
             raise ProcessError(str(error)) from None
-        intake = Intake(executor, config.account, VolatilityIndex(bus, config.volatility), wall=config.clock == "wall")
+        symbols = [entry["symbol"] for entry in config.engine["symbols"]]
+        estimates = RiskEstimates(executor, symbols, config.estimates)
+        estimates.rebuild(bus, executor.offsets()["bars"])
+        volatility = VolatilityIndex(bus, config.volatility)
+        calendar = ExchangeCalendar(config.calendar)
+        wall = config.clock == "wall"
+        intake = Intake(executor, config.account, volatility, estimates, calendar, wall=wall)
         publisher = Publisher(bus, executor, config.account, config.policy_generation)
         server = serve(
             config.account,
@@ -53,7 +61,7 @@ def run(config: ExecutorConfig) -> None:
         loop: LockstepLoop | FreeLoop = (
             LockstepLoop(executor, intake, publisher, bus, config.group)
             if config.clock == "lockstep"
-            else FreeLoop(executor, intake, publisher, bus, config.group)
+            else FreeLoop(executor, intake, publisher, bus, config.group, wall=wall)
         )
         watcher = threading.Event()
         threading.Thread(target=_tell_latencies, args=(executor, config, watcher), daemon=True).start()

@@ -28,6 +28,16 @@ class VolatilitySource(BaseModel):
     index: int = Field(ge=0, description="Position in the vector; the value is an annual volatility as a fraction.")
 
 
+class EstimateRules(BaseModel):
+    """How the slow loop estimates."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    days: int = Field(63, ge=2, le=64, description="Daily returns looked back over.")
+    min_days: int = Field(20, ge=2, le=64, description="Returns of its own that a symbol needs.")
+    pair_correlation: float = Field(0.80, gt=0, le=1, description="From here two symbols are in one group.")
+
+
 class ExecutorConfig(BaseModel):
     """What `python -m tradewind.execution.executor --config FILE` reads."""
 
@@ -51,3 +61,5 @@ class ExecutorConfig(BaseModel):
     volatility: VolatilitySource | None = Field(
         None, description="Where the volatility index comes from; null: nowhere."
     )
+    calendar: str = Field("XNYS", description="Exchange calendar, as exchange_calendars names it.")
+    estimates: EstimateRules = Field(default_factory=EstimateRules, description="The slow loop's look-back.")

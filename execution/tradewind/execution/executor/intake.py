@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from time import time_ns
+
 from tradewind.execution.executor.control import refusal
+from tradewind.execution.executor.estimates import RiskEstimates
+from tradewind.execution.executor.sessions import ExchangeCalendar, Session
 from tradewind.execution.executor.volatility import VolatilityIndex
 from tradewind.native.executor import ControlKind, Executor
 from tradewind.v1 import control_pb2, market_pb2, trading_pb2
@@ -21,16 +25,39 @@ class Intake:
     back.
     """
 
-    def __init__(self, executor: Executor, account: str, volatility: VolatilityIndex, *, wall: bool) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        account: str,
+        volatility: VolatilityIndex,
+        estimates: RiskEstimates,
+        calendar: ExchangeCalendar,
+        *,
+        wall: bool,
+    ) -> None:
         self._executor = executor
+        self._estimates = estimates
         self._account = account
         self._volatility = volatility
+        self._calendar = calendar
+        self._session: Session | None = None
         self._wall = wall
         self._time = 1
 
     def advance(self, time: int) -> None:
         """Recorded time (ns UTC) has reached `time`."""
         self._time = max(self._time, time)
+        self.keep_session()
+
+    def keep_session(self) -> None:
+        """Tells the engine of a session as soon as it has begun; what it hasn't been told it refuses."""
+        now = time_ns() if self._wall else self._time
+        if self._session is not None and now < self._session.next_open:
+            return
+        session = self._calendar.at(now)
+        if session is not None:
+            self._session = session
+            self._executor.push_session(session.open, session.close, session.next_open, now=self._now)
 
     @property
     def _now(self) -> int | None:
@@ -42,6 +69,7 @@ class Intake:
 
     def bar(self, bar: market_pb2.Bar, offset: int) -> None:
         """A bar, with the volatility index beside the market's own."""
+        self._estimates.bar(bar)
         self._executor.push_bar(
             bar.symbol,
             bar.event_time,
@@ -55,6 +83,10 @@ class Intake:
             now=self._now,
             offset=offset,
         )
+
+    def bars_done(self) -> None:
+        """The bars of a time are complete: what they say of risk goes before the orders they lead to."""
+        self._estimates.publish(self._now)
 
     def intent(self, intent: trading_pb2.OrderIntent, offset: int) -> None:
         """An intent of this account; those of others are not ours to judge."""

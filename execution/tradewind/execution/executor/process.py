@@ -79,6 +79,7 @@ class LockstepLoop:
             offset, bar = self._bars.pop(0)
             if offset >= self._first_new_bar:
                 self._intake.bar(bar, offset)
+        self._intake.bars_done()
         self._intake.time_passed()
         self._settle()
         self._publisher.publish(tick.time)
@@ -110,7 +111,10 @@ class LockstepLoop:
 class FreeLoop:
     """Takes records as they come. With recorded times, time is the newest that any record has named."""
 
-    def __init__(self, executor: Executor, intake: Intake, publisher: Publisher, bus: Bus, group: str) -> None:
+    def __init__(
+        self, executor: Executor, intake: Intake, publisher: Publisher, bus: Bus, group: str, *, wall: bool
+    ) -> None:
+        self._wall = wall
         self._executor = executor
         self._intake = intake
         self._publisher = publisher
@@ -124,9 +128,13 @@ class FreeLoop:
         try:
             while not stop.is_set():
                 records = self._subscription.poll(4096, 0.05)
+                if self._wall:
+                    self._intake.keep_session()
                 if records:
                     self._take(records)
                     self._executor.wait_idle(_BROKER_S)
+                else:
+                    self._intake.bars_done()
                 # Fills arrive between records too: the books are told with each bar, and when something happened.
                 filled = self._publisher.publish(self._bar_time if records and self._bar_time else None)
                 if filled:
@@ -155,4 +163,5 @@ class FreeLoop:
                 self._intake.intent(message, record.offset)
                 flush = True
         if flush:
+            self._intake.bars_done()
             self._intake.flush()

@@ -42,6 +42,7 @@ struct StrategyConfig {
   StrategyId uid;
   Money capital_budget{kNoLimit};            // gross exposure of the sub-book at most this
   std::int64_t capital_share = kRatioScale;  // ... and at most this share of equity, ppm
+  bool rests_overnight = false;              // decides on daily bars: its orders may wait for the next open
 };
 
 // JSON names stand beside each; all are required there, null switches one off.
@@ -72,6 +73,16 @@ struct RiskLimits {
   std::int64_t market_order_buffer = kAbsent;     // market_order_buffer_pct: price reserve of a market order
   std::int64_t max_position_notional = kAbsent;   // max_position_notional: Money raw, per symbol
   std::int64_t max_turnover = kAbsent;            // max_turnover_pct: traded since the day began, of equity
+  std::int64_t trade_risk = kAbsent;              // trade_risk_pct: at risk in one position, of equity
+  std::int64_t trade_risk_hard = kAbsent;         // trade_risk_hard_pct: at risk and lost already in one position
+  std::int64_t adverse_move = kAbsent;            // adverse_move_sigmas: what a position without a stop may lose
+  std::int64_t assumed_volatility = kAbsent;      // assumed_volatility: of a symbol without an estimate; off = refuse
+  std::int64_t max_estimate_age = kAbsent;        // max_estimate_age_ns
+  std::int64_t max_group = kAbsent;               // max_group_exposure_pct: per group of correlated symbols
+  std::int64_t max_value_at_risk = kAbsent;       // max_value_at_risk_pct: 95 %, one day, of equity
+  std::int64_t max_volatility = kAbsent;          // max_volatility_pct: of the account, annual
+  std::int64_t skip_first = kAbsent;              // session_skip_first_ns: no orders this long after the open
+  std::int64_t skip_last = kAbsent;               // session_skip_last_ns: ... and before the close
   bool allow_short = false;                       // allow_short
   bool volatility_required = false;               // volatility_required: no index = no entries
   bool kill_on_daily_loss = false;                // kill_on_daily_loss: the daily limit also trips the kill switch

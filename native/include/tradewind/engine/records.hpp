@@ -95,6 +95,9 @@ struct RiskRecord {
   std::int64_t trades_today = 0;
   std::int64_t consecutive_losses = 0;
   Time time = 0;
+  std::int64_t value_at_risk = 0;  // ppm of equity: 95 %, one day, what works filling in the worst way
+  std::int64_t volatility = 0;     // annual, ppm of equity, likewise
+  Time estimate_time = 0;          // of the slow loop's latest set; 0 = none
 };
 
 enum class KillPhase : std::uint8_t {

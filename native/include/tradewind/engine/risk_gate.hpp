@@ -7,6 +7,7 @@
 
 #include "tradewind/engine/codes.hpp"
 #include "tradewind/engine/config.hpp"
+#include "tradewind/engine/scenarios.hpp"
 #include "tradewind/messages.hpp"
 
 namespace tradewind {
@@ -18,7 +19,7 @@ enum class Origin : std::uint8_t {
   kKillSwitch = 2,  // closing what is held, after the latch
 };
 
-enum class Unit : std::uint8_t { kNone, kMoney, kRatio, kCount, kNanoseconds, kQuantity, kPoints };
+enum class Unit : std::uint8_t { kNone, kMoney, kRatio, kCount, kNanoseconds, kQuantity, kPoints, kTime };
 
 struct Denial {
   RejectCode code = RejectCode::kOk;
@@ -46,11 +47,13 @@ struct RiskRequest {
   std::int64_t strategy_gross_now = 0;
   Money capital_budget;
   std::int64_t capital_share = 0;
+  bool rests_overnight = false;  // of the strategy; of an order: of all strategies behind it
 };
 
 // The state that the checks see. Exposures count what works at the broker as if it filled in the worst way.
 struct RiskSnapshot {
   Time now = 0;
+  SessionUpdate session;  // all 0: none known
   const RiskLimits* limits = nullptr;
   const SymbolConfig* symbol = nullptr;
   Mode mode = Mode::kPaper;
@@ -80,6 +83,13 @@ struct RiskSnapshot {
   Money day_high, week_start, month_start, peak;
   std::int64_t trades_today = 0;
   Int128 turnover_today = 0;  // filled since the day began and working now, 1e-8
+  // By the slow loop's estimates.
+  const Estimate* estimate = nullptr;    // of the symbol
+  const Scenarios* scenarios = nullptr;  // of the account
+  std::int64_t assumed_move = 0;         // of a symbol without an estimate, 2^-20
+  bool in_group = false;
+  Int128 group_gross = 0;  // of all other symbols of its correlated group
+  Money open_loss;         // of the symbol; negative: a gain
   bool loss_pause = false;
   std::int64_t consecutive_losses = 0;
   Time rate_arrival = 0;  // theoretical arrival time of the order-rate bucket

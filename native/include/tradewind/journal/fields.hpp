@@ -47,6 +47,13 @@ TRADEWIND_FIELDS(BrokerEvent,
 TRADEWIND_FIELDS(Control,
     TRADEWIND_FIELD(kind) TRADEWIND_FIELD(issued_by) TRADEWIND_FIELD(reason) TRADEWIND_FIELD(flatten))
 
+TRADEWIND_FIELDS(RiskEstimate,
+    TRADEWIND_FIELD(symbol) TRADEWIND_FIELD(time) TRADEWIND_FIELD(group) TRADEWIND_FIELD(first)
+    TRADEWIND_FIELD(last) visit.numbers("returns", o.returns, o.count);)
+
+TRADEWIND_FIELDS(SessionUpdate,
+    TRADEWIND_FIELD(open) TRADEWIND_FIELD(close) TRADEWIND_FIELD(next_open))
+
 TRADEWIND_FIELDS(BrokerRequest,
     TRADEWIND_FIELD(kind) TRADEWIND_FIELD(request_id) TRADEWIND_FIELD(client_order_id)
     TRADEWIND_FIELD(broker_order_id) TRADEWIND_FIELD(symbol) TRADEWIND_FIELD(side) TRADEWIND_FIELD(order_type)
@@ -81,7 +88,8 @@ TRADEWIND_FIELDS(RiskRecord,
     TRADEWIND_FIELD(equity) TRADEWIND_FIELD(day_high_equity) TRADEWIND_FIELD(peak_equity)
     TRADEWIND_FIELD(gross_exposure) TRADEWIND_FIELD(net_exposure) TRADEWIND_FIELD(drawdown)
     TRADEWIND_FIELD(size_factor) TRADEWIND_FIELD(trades_today) TRADEWIND_FIELD(consecutive_losses)
-    TRADEWIND_FIELD(time))
+    TRADEWIND_FIELD(time) TRADEWIND_FIELD(value_at_risk) TRADEWIND_FIELD(volatility)
+    TRADEWIND_FIELD(estimate_time))
 
 TRADEWIND_FIELDS(KillRecord,
     TRADEWIND_FIELD(phase) TRADEWIND_FIELD(reason) TRADEWIND_FIELD(issued_by) TRADEWIND_FIELD(time))
