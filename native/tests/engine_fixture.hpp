@@ -72,6 +72,7 @@ class FakeBroker {
     BrokerOrder view;
     OrderType type = OrderType::kMarket;
     std::int64_t notional = 0;
+    std::string heir;  // the order that replaces it, once the venue gets to it
   };
 
   Money cash = dollars(1'000'000);
@@ -83,10 +84,12 @@ class FakeBroker {
   std::map<std::string, int> submits;
   int duplicates_refused = 0;
   std::uint64_t executions = 0;
+  bool slow_replaces = false;  // a replace is answered at once and happens with the next trade, or loses against it
+  int replaced = 0;
 
   static bool open(const BrokerOrder& o) {
     return o.state == OrderState::kAccepted || o.state == OrderState::kPartiallyFilled ||
-           o.state == OrderState::kPendingCancel;
+           o.state == OrderState::kPendingCancel || o.state == OrderState::kPendingReplace;
   }
 
   BrokerEvent answer(BrokerEventKind kind, const BrokerRequest& request) const {
@@ -126,6 +129,7 @@ class FakeBroker {
     o.view.state = OrderState::kAccepted;
     o.view.quantity = r.quantity;
     o.view.limit_price = r.limit_price;
+    o.view.live = true;
     orders[id] = o;
     stream.push_back(update(orders[id]));
     BrokerEvent e = answer(BrokerEventKind::kSubmitAccepted, r);
@@ -136,12 +140,67 @@ class FakeBroker {
   BrokerEvent cancel(const BrokerRequest& r, std::vector<BrokerEvent>& stream) {
     for (auto& [id, o] : orders) {
       if (!(o.view.broker_order_id == r.broker_order_id)) continue;
-      if (!open(o.view)) return answer(BrokerEventKind::kCancelRejected, r);
+      if (!open(o.view) || !o.heir.empty()) return answer(BrokerEventKind::kCancelRejected, r);
       o.view.state = OrderState::kCanceled;
       stream.push_back(update(o));
       return answer(BrokerEventKind::kCancelAccepted, r);
     }
     return answer(BrokerEventKind::kCancelRejected, r);
+  }
+
+  // Alpaca's: the new order starts with nothing filled and works its whole quantity.
+  BrokerEvent replace(const BrokerRequest& r, std::vector<BrokerEvent>& stream) {
+    const std::string id = r.client_order_id.str();
+    if (orders.contains(id)) {
+      ++duplicates_refused;
+      return answer(BrokerEventKind::kDuplicate, r);
+    }
+    for (auto& [old_id, old] : orders) {
+      if (!(old.view.broker_order_id == r.broker_order_id)) continue;
+      const std::int64_t position = positions[r.symbol.str()];
+      const std::int64_t change = r.side == Side::kSell ? -r.quantity.raw : r.quantity.raw;
+      const bool across = position != 0 && (position < 0) != (change < 0) && std::abs(change) > std::abs(position);
+      if (!open(old.view) || !old.heir.empty() || r.quantity <= old.view.filled || across) {
+        return answer(BrokerEventKind::kSubmitRejected, r);
+      }
+      if (old.view.side != r.side || !(old.view.symbol == r.symbol)) faults.push_back("a replace of another order");
+      if (r.quantity == old.view.quantity && r.limit_price == old.view.limit_price) {
+        faults.push_back("a replace that changes nothing");
+      }
+      Order next = old;
+      next.notional = 0;
+      next.view.client_order_id = r.client_order_id;
+      next.view.broker_order_id = BrokerOrderId("b" + std::to_string(orders.size() + 1));
+      next.view.state = OrderState::kAccepted;
+      next.view.quantity = r.quantity;
+      next.view.filled = {};
+      next.view.filled_avg_price = {};
+      next.view.limit_price = r.limit_price;
+      next.view.live = false;
+      old.heir = id;
+      old.view.state = OrderState::kPendingReplace;
+      orders[id] = next;
+      stream.push_back(update(old));
+      BrokerEvent e = answer(BrokerEventKind::kSubmitAccepted, r);
+      e.order = next.view;
+      if (!slow_replaces) take_over(orders[old_id], stream);
+      return e;
+    }
+    return answer(BrokerEventKind::kSubmitRejected, r);
+  }
+
+  void take_over(Order& old, std::vector<BrokerEvent>& stream) {
+    Order& next = orders[old.heir];
+    old.heir.clear();
+    if (open(old.view)) {
+      old.view.state = OrderState::kReplaced;
+      next.view.live = true;
+      ++replaced;
+      stream.push_back(update(old));
+    } else {
+      next.view.state = OrderState::kRejected;
+    }
+    stream.push_back(update(next));
   }
 
   BrokerEvent lookup(const BrokerRequest& r) const {
@@ -191,7 +250,7 @@ class FakeBroker {
              std::int64_t most = std::numeric_limits<std::int64_t>::max()) {
     prices[bar.symbol.str()] = bar.close;
     for (auto& [id, o] : orders) {
-      if (!open(o.view) || !(o.view.symbol == bar.symbol)) continue;
+      if (!open(o.view) || !(o.view.symbol == bar.symbol) || waits(id)) continue;
       const bool buys = o.view.side == Side::kBuy;
       Money price = bar.open;
       if (o.type == OrderType::kLimit) {
@@ -200,6 +259,13 @@ class FakeBroker {
       }
       fill(o, std::min(most, o.view.quantity.raw - o.view.filled.raw), price, stream);
     }
+    for (auto& [id, o] : orders) {
+      if (o.view.symbol == bar.symbol && !o.heir.empty()) take_over(o, stream);
+    }
+  }
+
+  [[nodiscard]] bool waits(const std::string& id) const {
+    return std::any_of(orders.begin(), orders.end(), [&id](const auto& entry) { return entry.second.heir == id; });
   }
 
   void fill(Order& o, std::int64_t quantity, Money price, std::vector<BrokerEvent>& stream) {
@@ -262,6 +328,7 @@ class Desk {
   std::vector<BrokerEvent> answer(const BrokerRequest& request) {
     std::vector<BrokerEvent> events, stream;
     if (request.kind == RequestKind::kSubmit) events.push_back(broker.submit(request, stream));
+    if (request.kind == RequestKind::kReplace) events.push_back(broker.replace(request, stream));
     if (request.kind == RequestKind::kCancel) events.push_back(broker.cancel(request, stream));
     if (request.kind == RequestKind::kLookup) events.push_back(broker.lookup(request));
     if (request.kind == RequestKind::kSnapshot) events = broker.snapshot(request);

@@ -88,6 +88,7 @@ class Storm {
     }
     return "";
   }
+  [[nodiscard]] int replaced() const { return broker_.replaced; }
   [[nodiscard]] int fills() const { return static_cast<int>(broker_.executions); }
   [[nodiscard]] int resent() const {
     int count = 0;
@@ -137,6 +138,11 @@ class Storm {
         else
           queue(answer);
       }
+    } else if (r.kind == RequestKind::kReplace) {
+      broker_.slow_replaces = random_() % 2 == 0;
+      const BrokerEvent lost_answer = broker_.answer(BrokerEventKind::kSubmitUnknown, r);
+      const BrokerEvent answer = lost ? lost_answer : broker_.replace(r, stream);
+      queue(mute ? lost_answer : answer);
     } else if (r.kind == RequestKind::kCancel) {
       const BrokerEvent answer = lost ? broker_.answer(BrokerEventKind::kCancelUnknown, r) : broker_.cancel(r, stream);
       queue(mute ? broker_.answer(BrokerEventKind::kCancelUnknown, r) : answer);
@@ -226,7 +232,7 @@ class Storm {
     i.target = shares(static_cast<std::int64_t>(random_() % 9) * 100 - 400);
     i.decision_time = now_;
     i.valid_until = now_ + static_cast<Time>(random_() % 20) * kSecond;
-    if (random_() % 3 == 0) {
+    if (random_() % 2 == 0) {
       i.order_type = OrderType::kLimit;
       i.limit_price = dollars(95 + static_cast<double>(random_() % 10));
     }
@@ -258,7 +264,7 @@ class Storm {
 };
 
 TEST(Simulation, InvariantsHoldInEveryStorm) {
-  int fills = 0, resent = 0;
+  int fills = 0, resent = 0, replaced = 0;
   for (std::uint64_t seed = 1; seed <= 2000; ++seed) {
     Storm storm(seed);
     storm.run(200);
@@ -266,9 +272,11 @@ TEST(Simulation, InvariantsHoldInEveryStorm) {
     ASSERT_EQ(storm.verdict(), "") << "seed " << seed;
     fills += storm.fills();
     resent += storm.resent();
+    replaced += storm.replaced();
   }
   EXPECT_GT(fills, 10'000);  // the storms were not empty
   EXPECT_GT(resent, 500);
+  EXPECT_GT(replaced, 400);
 }
 
 }  // namespace

@@ -269,6 +269,37 @@ TEST(RequestBytes, OneOrderLeavesNothingInTheNext) {
   EXPECT_EQ(next.find("identifier"), std::string::npos);
 }
 
+TEST(RequestBytes, AReplaceNamesTheOldOrderInItsPathAndTheNewOneInItsBody) {
+  RequestBytes bytes(parse_endpoint("https://h:8443/base/", "url", false), "key", "secret");
+  RequestBuffer buffer;
+  BrokerRequest request = market_order("tw-2", 12'000'000'000);
+  request.kind = RequestKind::kReplace;
+  request.broker_order_id.assign("5d1c");
+  request.order_type = OrderType::kLimit;
+  request.limit_price.raw = 9'550'000'000;
+  const std::string text(bytes.write(request, buffer));
+  EXPECT_EQ(text.rfind("PATCH /base/v2/orders/5d1c HTTP/1.1\r\nHost: h:8443\r\n", 0), 0U) << text;
+  const std::string body = R"({"qty":"12","limit_price":"95.5","client_order_id":"tw-2"})";
+  EXPECT_NE(text.find("Content-Length: " + std::to_string(body.size()) + "\r\n"), std::string::npos) << text;
+  EXPECT_EQ(text.substr(text.find("\r\n\r\n") + 4), body);
+  request.quantity.raw = 500'000'000;  // half a share: only the price can change
+  const std::string half(bytes.write(request, buffer));
+  EXPECT_EQ(half.substr(half.find("\r\n\r\n") + 4), R"({"limit_price":"95.5","client_order_id":"tw-2"})");
+  request.broker_order_id.assign("a/b");
+  EXPECT_TRUE(bytes.write(request, buffer).empty());
+}
+
+TEST(Protocol, ALostOrRefusedReplaceIsToldOfTheNewOrder) {
+  BrokerRequest request = market_order("tw-2", 1);
+  request.kind = RequestKind::kReplace;
+  EXPECT_EQ(lost_answer(request, "gone").kind, BrokerEventKind::kSubmitUnknown);
+  EXPECT_EQ(never_sent(request, 0, 0, "no").kind, BrokerEventKind::kSubmitRejected);
+  const BrokerEvent no = map_answer(request, 422, R"({"code":42210000,"message":"order parameters are not changed"})");
+  EXPECT_EQ(no.kind, BrokerEventKind::kSubmitRejected);
+  EXPECT_EQ(no.order.client_order_id.view(), "tw-2");
+  EXPECT_EQ(map_answer(request, 500, "").kind, BrokerEventKind::kSubmitUnknown);
+}
+
 TEST(RequestBytes, RefusesWhatWouldChangeTheMessage) {
   RequestBytes bytes(parse_endpoint("https://h", "url", false), "key", "secret");
   RequestBuffer buffer;

@@ -78,11 +78,12 @@ struct BrokerOrder {
   Quantity filled;         // cumulative
   Money filled_avg_price;  // 0 when nothing is filled
   Money limit_price;
+  bool live = false;  // its status is "new" or "partially_filled": the broker takes a replace
 };
 
 enum class BrokerEventKind : std::uint8_t {
   kNone = 0,
-  kSubmitAccepted,  // REST answer to a submit: order holds the broker's view
+  kSubmitAccepted,  // REST answer to a submit or replace: order (of a replace, the new one) holds the broker's view
   kSubmitRejected,  // REST answer: code and text say why. Never sent again.
   kSubmitUnknown,   // the answer was lost (time-out, 5xx, disconnect): look it up before anything else
   kDuplicate,       // 422/409 "client_order_id must be unique": it was already sent
@@ -169,13 +170,15 @@ struct Input {
 
 // ---- outputs ------------------------------------------------------------------------------------------------------
 
-enum class RequestKind : std::uint8_t { kNone = 0, kSubmit, kCancel, kLookup, kSnapshot };
+// kReplace is the broker's PATCH: `broker_order_id` makes way for a new order, which the other fields describe. Its
+// answers are those of a submit, under the new order's client_order_id.
+enum class RequestKind : std::uint8_t { kNone = 0, kSubmit, kCancel, kLookup, kSnapshot, kReplace };
 
 struct BrokerRequest {
   RequestKind kind = RequestKind::kNone;
   std::uint64_t request_id = 0;
   ClientOrderId client_order_id;
-  BrokerOrderId broker_order_id;  // kCancel
+  BrokerOrderId broker_order_id;  // kCancel, kReplace: the order that is asked to end
   Symbol symbol;
   Side side = Side::kNone;
   OrderType order_type = OrderType::kNone;

@@ -35,15 +35,16 @@ Order* Engine::State::find_order(const BrokerEvent& event) {
     return slot == kNil ? nullptr : &orders[slot];
   }
   if (event.request_id == 0) return nullptr;
+  Order* found = nullptr;
   for (const SymbolState& symbol : symbols) {
-    if (symbol.working == kNil) continue;
-    Order& order = orders[symbol.working];
-    if (order.submit_request == event.request_id || order.cancel_request == event.request_id ||
-        order.lookup_request == event.request_id) {
-      return &order;
-    }
+    each_open(symbol, [&](Order& order) {
+      if (order.submit_request == event.request_id || order.cancel_request == event.request_id ||
+          order.lookup_request == event.request_id) {
+        found = &order;
+      }
+    });
   }
-  return nullptr;
+  return found;
 }
 
 void Engine::State::on_broker(const BrokerEvent& event) {
@@ -135,6 +136,8 @@ void Engine::State::on_answer(Order& order, const BrokerEvent& event) {
       order.lookup_request = 0;
       order.lookup_failures = 0;
       if (order.state != OrderState::kUnknown) return;
+      // What it was to replace may have ended since: decided anew instead.
+      if (!order.replaces.empty()) return give_up(order, RejectCode::kNeverArrived, {});
       if (ready) return resend(order);
       order.resend_wanted = true;
       return;
@@ -155,6 +158,7 @@ void Engine::State::on_answer(Order& order, const BrokerEvent& event) {
 void Engine::State::apply_view(Order& order, const BrokerEvent& event) {
   const BrokerOrder& view = event.order;
   if (order.broker_id.empty()) order.broker_id = view.broker_order_id;
+  order.live = order.live || view.live;
   const bool was_done = is_terminal(order.state);
   const std::int64_t before = order.filled;
   if (view.filled.raw > order.filled) {

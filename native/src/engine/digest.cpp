@@ -37,6 +37,12 @@ void Engine::State::hash_submit(const Order& order) {
   decisions.update_i64(order.limit_price.raw);
 }
 
+void Engine::State::hash_replace(const Order& order) {
+  hash_submit(order);
+  decisions.update_u8('R');
+  decisions.update_text(order.replaces.view());
+}
+
 std::string Engine::decision_hash() const { return hex(state_->decisions.digest()); }
 
 std::string Engine::state_hash() const {
@@ -64,12 +70,14 @@ std::string Engine::state_hash() const {
       hash.update_u8(static_cast<std::uint8_t>(sub.phase));
       hash.update_i64(sub.phase == SubPhase::kIdle ? sub.book.position : sub.target);
     }
-    if (symbol.book_order == kNil) continue;
-    const Order& order = s.orders[symbol.book_order];
-    hash.update_text(order.client_id.view());
-    hash.update_u8(static_cast<std::uint8_t>(order.state));
-    hash.update_i64(order.filled);
-    hash.update_i64(order.filled_notional);
+    for (const std::uint32_t slot : {symbol.book_order, symbol.replaced}) {
+      if (slot == kNil) continue;
+      const Order& order = s.orders[slot];
+      hash.update_text(order.client_id.view());
+      hash.update_u8(static_cast<std::uint8_t>(order.state));
+      hash.update_i64(order.filled);
+      hash.update_i64(order.filled_notional);
+    }
   }
   return hex(hash.digest());
 }
@@ -87,6 +95,8 @@ std::string Engine::check_invariants() const {
       moved += static_cast<Int128>(sub.book.realized) - sub.book.cost;
       if (sub.book.position == 0 && sub.book.cost != 0) return name + ": a flat sub-book has a cost";
       if (sub.phase != SubPhase::kIdle && sub.intent == kNil) return name + ": a wish without an intent";
+      if (sub.phase == SubPhase::kPending && !symbol.dirty && !symbol.reroute)
+        return name + ": an intent that waits for nothing";
     }
     if (position != symbol.book.position) return name + ": the sub-books do not add up to the account's position";
     if (moved != static_cast<Int128>(symbol.book.realized) - symbol.book.cost) {
@@ -128,7 +138,10 @@ std::string Engine::check_invariants() const {
     if (order.state == OrderState::kNone || is_terminal(order.state)) continue;
     ++working;
     const SymbolState& symbol = s.symbols[order.symbol];
-    if (symbol.working == kNil || &s.orders[symbol.working] != &order) return "two orders work in one symbol";
+    const bool leaving = s.replacing(symbol) && &s.orders[symbol.replaced] == &order;
+    if (leaving && s.orders[symbol.working].replaces != order.client_id) return "an order is replaced by a stranger";
+    if (!leaving && (symbol.working == kNil || &s.orders[symbol.working] != &order))
+      return "two orders work in one symbol";
   }
   return working == working_orders() ? std::string() : "the working orders do not add up";
 }

@@ -101,9 +101,11 @@ void Engine::State::on_control(const Control& control) {
 void Engine::State::run_timers() {
   if (reconcile.retry_next != 0 && now >= reconcile.retry_next && link_up) ask_snapshot();
   for (SymbolState& symbol : symbols) {
+    each_open(symbol, [this](Order& order) {
+      if (order.lookup_next != 0 && now >= order.lookup_next) lookup(order);
+    });
     if (symbol.working == kNil) continue;
     Order& order = orders[symbol.working];
-    if (order.lookup_next != 0 && now >= order.lookup_next) lookup(order);
     if (config.order_ttl > 0 && order.cancel == CancelReason::kNone && now - order.created >= config.order_ttl) {
       order.code = RejectCode::kOrderTimeout;
       request_cancel(order, CancelReason::kTimeout);
@@ -128,7 +130,7 @@ void Engine::step(const Input& input, Outputs& outputs) {
 
 void Engine::reserve(Outputs& outputs) const {
   const std::size_t symbols = state_->symbol_count;
-  outputs.requests.reserve(3 * symbols + 16);
+  outputs.requests.reserve(4 * symbols + 16);
   outputs.records.reserve(symbols * (4 * state_->strategy_count + 8) + 64);
 }
 
@@ -149,10 +151,10 @@ const EngineCounts& Engine::counts() const { return state_->counts; }
 std::size_t Engine::State::pending_requests() const {
   std::size_t count = reconcile.request != 0 ? 1 : 0;
   for (const SymbolState& symbol : symbols) {
-    if (symbol.working == kNil) continue;
-    const Order& order = orders[symbol.working];
-    count += (order.submit_request != 0 ? 1u : 0u) + (order.cancel_request != 0 ? 1u : 0u) +
-             (order.lookup_request != 0 ? 1u : 0u);
+    each_open(symbol, [&count](const Order& order) {
+      count += (order.submit_request != 0 ? 1u : 0u) + (order.cancel_request != 0 ? 1u : 0u) +
+               (order.lookup_request != 0 ? 1u : 0u);
+    });
   }
   return count;
 }
@@ -161,7 +163,8 @@ std::size_t Engine::pending_requests() const { return state_->pending_requests()
 
 std::size_t Engine::working_orders() const {
   std::size_t count = 0;
-  for (const SymbolState& symbol : state_->symbols) count += symbol.working != kNil ? 1 : 0;
+  for (const SymbolState& symbol : state_->symbols)
+    std::as_const(*state_).each_open(symbol, [&count](const Order&) { ++count; });
   return count;
 }
 
@@ -187,7 +190,7 @@ void Engine::open_orders(std::vector<OrderRecord>& out) const {
   out.clear();
   std::vector<const Order*> open;
   for (const SymbolState& symbol : state_->symbols) {
-    if (symbol.working != kNil) open.push_back(&state_->orders[symbol.working]);
+    std::as_const(*state_).each_open(symbol, [&open](const Order& order) { open.push_back(&order); });
   }
   std::sort(open.begin(), open.end(), [](const Order* a, const Order* b) { return a->number < b->number; });
   for (const Order* order : open) out.push_back(state_->order_record(*order));

@@ -12,8 +12,25 @@ void Engine::State::set_baseline(std::uint32_t symbol) {
   for (std::size_t k = 0; k < strategy_count; ++k) sub(k, symbol).baseline = sub(k, symbol).book;
   // What was allocated before belongs to the baseline now.
   if (const std::uint32_t slot = symbols[symbol].book_order; slot != kNil && is_terminal(orders[slot].state)) {
-    symbols[symbol].book_order = kNil;
+    symbols[symbol].book_order = symbols[symbol].replaced = kNil;
   }
+}
+
+// The replaced order below the current one becomes part of the baseline: another takes its place.
+bool Engine::State::fold_replaced(std::uint32_t symbol) {
+  SymbolState& state = symbols[symbol];
+  if (state.replaced == kNil) return true;
+  const Order& old = orders[state.replaced];
+  state.replaced = kNil;
+  const auto account = traded(state.baseline, old.sign() * old.filled, old.sign() * old.filled_notional);
+  if (!account) return false;
+  state.baseline = *account;
+  for (std::size_t k = 0; k < strategy_count; ++k) {
+    const auto next = traded(sub(k, symbol).baseline, old.allocated[k], old.amounts[k]);
+    if (!next) return false;
+    sub(k, symbol).baseline = *next;
+  }
+  return true;
 }
 
 void Engine::State::book_fill(Order& order, std::int64_t filled, Money average, const BrokerEvent& event) {
@@ -37,8 +54,9 @@ void Engine::State::book_fill(Order& order, std::int64_t filled, Money average, 
     parts[k] -= parts_before[k];
     amounts[k] -= amounts_before[k];
   }
-  const bool current = symbols[order.symbol].book_order != kNil && &orders[symbols[order.symbol].book_order] == &order;
-  const bool booked = current ? rebook(order) : book_late(order, parts, amounts);
+  const std::uint32_t slot = order_index.find(order.client_id);
+  const bool current = symbols[order.symbol].book_order == slot || symbols[order.symbol].replaced == slot;
+  const bool booked = current ? rebook(order.symbol) : book_late(order, parts, amounts);
   if (!booked || __builtin_sub_overflow(cash.raw, paid, &cash.raw)) {
     return trip("a fill does not fit the books", "engine", false);
   }
@@ -56,19 +74,31 @@ void Engine::State::book_fill(Order& order, std::int64_t filled, Money average, 
   record_positions(order.symbol);
 }
 
-// The current order of its symbol: baseline plus all that it has filled.
-bool Engine::State::rebook(Order& order) {
-  SymbolState& state = symbols[order.symbol];
-  const auto account = traded(state.baseline, order.sign() * order.filled, order.sign() * order.filled_notional);
-  if (!account) return false;
-  for (std::size_t k = 0; k < strategy_count; ++k) {
-    Sub& s = sub(k, order.symbol);
-    const auto next = traded(s.baseline, order.allocated[k], order.amounts[k]);
+// The baseline, plus all that the replaced and the current order have filled.
+bool Engine::State::rebook(std::uint32_t symbol) {
+  SymbolState& state = symbols[symbol];
+  Book account = state.baseline;
+  const std::array<std::uint32_t, 2> slots{state.replaced, state.book_order};
+  for (const std::uint32_t slot : slots) {
+    if (slot == kNil) continue;
+    const Order& order = orders[slot];
+    const auto next = traded(account, order.sign() * order.filled, order.sign() * order.filled_notional);
     if (!next) return false;
-    s.book = *next;
+    account = *next;
+  }
+  for (std::size_t k = 0; k < strategy_count; ++k) {
+    Sub& s = sub(k, symbol);
+    Book book = s.baseline;
+    for (const std::uint32_t slot : slots) {
+      if (slot == kNil) continue;
+      const auto next = traded(book, orders[slot].allocated[k], orders[slot].amounts[k]);
+      if (!next) return false;
+      book = *next;
+    }
+    s.book = book;
     if (s.phase == SubPhase::kIdle) s.target = s.book.position;
   }
-  state.book = *account;
+  state.book = account;
   return true;
 }
 
@@ -90,16 +120,7 @@ bool Engine::State::book_late(const Order& order, std::span<const std::int64_t> 
   const auto base = traded(state.baseline, quantity, paid);
   if (!base) return false;
   state.baseline = *base;
-  if (state.book_order != kNil) {
-    if (!rebook(orders[state.book_order])) return false;
-  } else {
-    state.book = state.baseline;
-    for (std::size_t k = 0; k < strategy_count; ++k) {
-      Sub& s = sub(k, order.symbol);
-      s.book = s.baseline;
-      if (s.phase == SubPhase::kIdle) s.target = s.book.position;
-    }
-  }
+  if (!rebook(order.symbol)) return false;
   if (state.working == kNil) settle_trades(order.symbol);
   state.dirty = true;  // an accepted intent may now need less, or more
   alert(Severity::kWarning, config.symbols[order.symbol].symbol, "a fill of a finished order was booked");

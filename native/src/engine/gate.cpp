@@ -74,4 +74,16 @@ Denial Engine::State::gate(std::uint32_t symbol, RiskRequest request) const {
   return check_risk(Stage::kOrder, request, snapshot(symbol));
 }
 
+// For an order that is sent again or replaced: it already counts as exposure, so it is looked at as if it were not
+// there.
+Denial Engine::State::gate_without_working(std::uint32_t symbol, const RiskRequest& request) {
+  const std::uint32_t working = symbols[symbol].working;
+  symbols[symbol].working = kNil;
+  refresh(symbol);
+  const Denial denial = gate(symbol, request);
+  symbols[symbol].working = working;
+  refresh(symbol);
+  return denial;
+}
+
 }  // namespace tradewind

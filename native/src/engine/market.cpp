@@ -77,7 +77,11 @@ void Engine::State::refresh(std::uint32_t symbol) {
   sector_gross[s.sector] -= s.gross;
 
   const std::int64_t position = s.book.position;
-  const std::int64_t pending = s.working == kNil ? 0 : orders[s.working].remaining();
+  std::int64_t pending = s.working == kNil ? 0 : orders[s.working].remaining();
+  if (replacing(s)) {  // one of the two will work: the larger counts
+    const std::int64_t old = orders[s.replaced].remaining();
+    if (magnitude(old) > magnitude(pending)) pending = old;
+  }
   const std::int64_t highest = position + std::max<std::int64_t>(pending, 0);
   const std::int64_t lowest = position + std::min<std::int64_t>(pending, 0);
   const Money price = s.price.raw > 0 ? s.price : Money{s.book.average_price()};

@@ -6,14 +6,15 @@
 namespace tradewind {
 
 // A slot of the pool: a free one, else the oldest finished order that no book is measured from.
-std::uint32_t Engine::State::new_order(std::uint32_t symbol, const ClientOrderId& id) {
+std::uint32_t Engine::State::claim_slot(std::uint32_t symbol, const ClientOrderId& id) {
   const auto count = static_cast<std::uint32_t>(orders.size());
   for (std::uint32_t tries = 0; tries < count; ++tries) {
     const std::uint32_t slot = order_hand;
     order_hand = (order_hand + 1) % count;
     Order& order = orders[slot];
     if (order.state != OrderState::kNone) {
-      if (!is_terminal(order.state) || symbols[order.symbol].book_order == slot) continue;
+      const SymbolState& own = symbols[order.symbol];
+      if (!is_terminal(order.state) || own.book_order == slot || own.replaced == slot) continue;
       order_index.erase(order.client_id);
     }
     order = Order{};
@@ -24,13 +25,20 @@ std::uint32_t Engine::State::new_order(std::uint32_t symbol, const ClientOrderId
     order.number = ++counts.orders;
     order.intents.fill(kNil);
     order_index.insert(id, slot);
-    symbols[symbol].cross_pending = false;
-    symbols[symbol].working = slot;
-    symbols[symbol].book_order = slot;
-    set_baseline(symbol);
     return slot;
   }
   return kNil;
+}
+
+std::uint32_t Engine::State::new_order(std::uint32_t symbol, const ClientOrderId& id) {
+  const std::uint32_t slot = claim_slot(symbol, id);
+  if (slot == kNil) return kNil;
+  symbols[symbol].cross_pending = false;
+  symbols[symbol].working = slot;
+  symbols[symbol].book_order = slot;
+  symbols[symbol].replaced = kNil;
+  set_baseline(symbol);
+  return slot;
 }
 
 std::uint64_t Engine::State::push_request(RequestKind kind, const Order* order) {
@@ -68,13 +76,8 @@ void Engine::State::resend(Order& order) {
   request.quantity = Quantity{order.sign() * order.quantity};
   request.order_type = order.type;
   request.limit_price = order.limit_price;
-  // The order itself already counts as exposure: looked at as if it were not there.
-  symbols[order.symbol].working = kNil;
-  refresh(order.symbol);
-  const Denial denial =
-      order.cancel_wanted ? Denial{RejectCode::kNeverArrived, Unit::kNone, 0, 0, 0} : gate(order.symbol, request);
-  symbols[order.symbol].working = order_index.find(order.client_id);
-  refresh(order.symbol);
+  const Denial denial = order.cancel_wanted ? Denial{RejectCode::kNeverArrived, Unit::kNone, 0, 0, 0}
+                                            : gate_without_working(order.symbol, request);
   if (denial.denied()) return give_up(order, denial.code, denial.message());
   advance(order, OrderEvent::kResend);
   order.submit_request = push_request(RequestKind::kSubmit, &order);
@@ -86,8 +89,15 @@ void Engine::State::give_up(Order& order, RejectCode code, const ShortText& text
   advance(order, OrderEvent::kNeverArrived);
 }
 
-// Cancels pass every gate. Without the broker's id the cancel waits until the order is known to be there.
+// Cancels pass every gate. Of an order and its replacement both are asked for: one of them lives.
 void Engine::State::request_cancel(Order& order, CancelReason reason) {
+  const SymbolState& state = symbols[order.symbol];
+  if (replacing(state) && &orders[state.working] == &order) cancel_one(orders[state.replaced], reason);
+  cancel_one(order, reason);
+}
+
+// Without the broker's id the cancel waits until the order is known to be there.
+void Engine::State::cancel_one(Order& order, CancelReason reason) {
   order.cancel = reason;
   order.cancel_wanted = true;
   const bool asked = order.cancel_request != 0 || order.state == OrderState::kPendingCancel;
@@ -127,11 +137,19 @@ void Engine::State::finished(Order& order) {
   order.resend_wanted = false;
   if (order.state == OrderState::kFilled) order.code = RejectCode::kOk;  // a time-out that came too late
   record(order);
+  if (state.replaced != kNil && state.working != kNil && &orders[state.replaced] == &order)
+    return replaced_ended(order);
   if (state.working == kNil || &orders[state.working] != &order) return;
+  if (replacing(state)) return replacement_ended(order);
+  const OrderState before = state.replaced == kNil ? OrderState::kNone : orders[state.replaced].state;
   state.working = kNil;
   refresh(order.symbol);
   settle_trades(order.symbol);
-  const bool goes_on = order.state == OrderState::kFilled || order.cancel == CancelReason::kReroute;
+  const bool too_late =
+      !order.replaces.empty() && order.state == OrderState::kRejected && before == OrderState::kFilled;
+  const bool moved_on = order.state == OrderState::kReplaced && order.cancel == CancelReason::kNone;
+  const bool goes_on =
+      order.state == OrderState::kFilled || order.cancel == CancelReason::kReroute || too_late || moved_on;
   bool waiting = false;
   for (std::size_t k = 0; k < strategy_count; ++k) {
     Sub& s = sub(k, order.symbol);
@@ -170,6 +188,7 @@ OrderRecord Engine::State::order_record(const Order& order) const {
     if (!order.intent_ids[k].empty()) r.intents[r.intent_count++] = order.intent_ids[k];
   }
   r.time = now;
+  r.replaces = order.replaces;
   return r;
 }
 

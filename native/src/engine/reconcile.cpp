@@ -21,13 +21,13 @@ void Engine::State::on_link_up() {
   ready = false;
   shutdown = false;
   for (SymbolState& symbol : symbols) {
-    if (symbol.working == kNil) continue;
-    Order& order = orders[symbol.working];
-    order.submit_request = order.cancel_request = order.lookup_request = 0;
-    order.lookup_next = order.recancel_next = 0;
-    order.lookup_failures = 0;
-    order.resend_wanted = false;
-    if (order.state == OrderState::kSubmitted) advance(order, OrderEvent::kAnswerLost);
+    each_open(symbol, [this](Order& order) {
+      order.submit_request = order.cancel_request = order.lookup_request = 0;
+      order.lookup_next = order.recancel_next = 0;
+      order.lookup_failures = 0;
+      order.resend_wanted = false;
+      if (order.state == OrderState::kSubmitted) advance(order, OrderEvent::kAnswerLost);
+    });
   }
   reconcile = Reconcile{};
   ask_snapshot();
@@ -43,7 +43,7 @@ void Engine::State::on_link_down() {
 void Engine::State::ask_snapshot() {
   for (SymbolState& symbol : symbols) {
     symbol.broker_position = 0;
-    if (symbol.working != kNil) orders[symbol.working].seen = false;
+    each_open(symbol, [](Order& order) { order.seen = false; });
   }
   ready = false;
   reconcile.phase = ReconcilePhase::kSnapshot;
@@ -71,13 +71,13 @@ void Engine::State::on_snapshot_end() {
   reconcile.failures = 0;
   reconcile.phase = ReconcilePhase::kLookups;
   for (SymbolState& symbol : symbols) {
-    if (symbol.working == kNil) continue;
-    Order& order = orders[symbol.working];
-    if (order.state == OrderState::kUnknown || !order.seen) {
-      lookup(order);
-    } else if (order.state == OrderState::kPendingCancel && order.cancel_request == 0) {
-      order.cancel_request = push_request(RequestKind::kCancel, &order);
-    }
+    each_open(symbol, [this](Order& order) {
+      if (order.state == OrderState::kUnknown || !order.seen) {
+        lookup(order);
+      } else if (order.state == OrderState::kPendingCancel && order.cancel_request == 0) {
+        order.cancel_request = push_request(RequestKind::kCancel, &order);
+      }
+    });
   }
 }
 
@@ -90,12 +90,14 @@ bool Engine::State::positions_agree() {
 // believed.
 void Engine::State::finish_reconcile() {
   if (reconcile.phase != ReconcilePhase::kLookups) return;
+  bool doubtful = false;
   for (const SymbolState& symbol : symbols) {
-    if (symbol.working == kNil) continue;
-    const Order& order = orders[symbol.working];
-    const bool open = order.lookup_request != 0 || order.lookup_next != 0;
-    if (open || (order.state == OrderState::kUnknown && !order.resend_wanted)) return;
+    each_open(symbol, [&doubtful](const Order& order) {
+      const bool open = order.lookup_request != 0 || order.lookup_next != 0;
+      doubtful = doubtful || open || (order.state == OrderState::kUnknown && !order.resend_wanted);
+    });
   }
+  if (doubtful) return;
   if (!reconcile.account_seen) {
     alert(Severity::kWarning, Symbol{}, "the broker's snapshot held no account; asking again");
     reconcile.phase = ReconcilePhase::kIdle;

@@ -52,7 +52,8 @@ void Engine::State::carry_over(const State& old) {
                           name + "; close it before removing the strategy");
       }
       // Its share of a working order has nobody to go to.
-      if (strategy_of[k] == kNil && from.working != kNil && old.orders[from.working].shares[k] != 0) {
+      const bool leaving = from.replaced != kNil && old.orders[from.replaced].shares[k] != 0;
+      if (strategy_of[k] == kNil && from.working != kNil && (leaving || old.orders[from.working].shares[k] != 0)) {
         throw ConfigError("engine.strategies: " + old.config.strategies[k].uid.str() +
                           " has an order working; cancel it first");
       }
@@ -106,7 +107,8 @@ void Engine::State::carry_over(const State& old) {
     for (std::size_t k = 0; k < old.strategy_count; ++k)
       orphaned = orphaned || (strategy_of[k] == kNil && order.shares[k] != 0);
     if (orphaned) {
-      if (symbol != kNil && symbols[symbol].book_order == slot) symbols[symbol].book_order = kNil;
+      if (symbol != kNil && (symbols[symbol].book_order == slot || symbols[symbol].replaced == slot))
+        symbols[symbol].book_order = symbols[symbol].replaced = kNil;
       order = Order{};
       continue;
     }

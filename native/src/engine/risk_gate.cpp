@@ -150,7 +150,8 @@ Denial order_rate(const RiskRequest& r, const RiskSnapshot& s) {
 
 Denial trades_per_day(const RiskRequest& r, const RiskSnapshot& s) {
   const std::int64_t limit = s.limits->max_trades_per_day;
-  if (r.origin == Origin::kResend || s.trades_today < limit) return kPass;
+  const bool counted = r.origin == Origin::kResend || r.origin == Origin::kReplace;
+  if (counted || s.trades_today < limit) return kPass;
   return {RejectCode::kTradesPerDay, Unit::kCount, s.trades_today + 1, limit, limit};
 }
 

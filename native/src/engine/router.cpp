@@ -34,14 +34,14 @@ void Engine::State::flush() {
   }
 }
 
-// Orders that were cancelled to be netted anew: all of them together, once the last cancel is confirmed and every
-// request is answered, again in the order of the symbols and not in that of the answers.
+// Orders that were cancelled or replaced to be netted anew: all of them together, once the last cancel is confirmed and
+// every request is answered, again in the order of the symbols and not in that of the answers.
 void Engine::State::route_when_quiet() {
   if (!ready || kill.latched || shutdown) return;
   bool any = false;
   for (const SymbolState& symbol : symbols) {
     if (!symbol.reroute) continue;
-    if (symbol.working != kNil) return;
+    if (symbol.working != kNil && (replacing(symbol) || orders[symbol.working].cancel != CancelReason::kNone)) return;
     any = true;
   }
   if (!any || pending_requests() != 0) return;
@@ -117,21 +117,28 @@ void Engine::State::route(std::uint32_t symbol) {
   // Each turn sends, waits, or resets the wishes on one side: the second refusal leaves none.
   for (int turn = 0; turn < 3; ++turn) {
     const std::int64_t need = wanted_total(symbol);
+    const std::int64_t slice = need == 0 ? 0 : next_slice(symbol, need);
     if (state.working != kNil) {
-      state.reroute = !keep_working(symbol, need);
+      if (keep_working(symbol, need)) return;
+      if (!replacing(state) && may_replace(symbol, need)) {
+        if (send_slice(symbol, slice, need, true)) return;
+        continue;
+      }
+      state.reroute = true;
+      Order& order = orders[state.working];
+      if (!replacing(state) && order.cancel == CancelReason::kNone) request_cancel(order, CancelReason::kReroute);
       return;
     }
-    const std::int64_t slice = need == 0 ? 0 : next_slice(symbol, need);
     if (slice == 0) return settle_without_order(symbol);
-    if (send_slice(symbol, slice, need)) return;
+    if (send_slice(symbol, slice, need, false)) return;
   }
 }
 
-// True when the working order is just what is needed; otherwise it is being cancelled.
+// True when the working order is just what is needed.
 bool Engine::State::keep_working(std::uint32_t symbol, std::int64_t need) {
   Order& order = orders[symbols[symbol].working];
-  if (order.cancel == CancelReason::kNone && order.origin != Origin::kKillSwitch && need != 0 &&
-      next_slice(symbol, need) == order.remaining()) {
+  if (!replacing(symbols[symbol]) && order.cancel == CancelReason::kNone && order.origin != Origin::kKillSwitch &&
+      need != 0 && next_slice(symbol, need) == order.remaining()) {
     const std::uint32_t primary = primary_strategy(symbol, need);
     const Intent& intent = intents[sub(primary, symbol).intent].intent;
     const bool same_price = order.type == OrderType::kMarket || intent.limit_price == order.limit_price;
@@ -154,7 +161,6 @@ bool Engine::State::keep_working(std::uint32_t symbol, std::int64_t need) {
       }
     }
   }
-  if (order.cancel == CancelReason::kNone) request_cancel(order, CancelReason::kReroute);
   return false;
 }
 
@@ -175,15 +181,17 @@ void Engine::State::settle_without_order(std::uint32_t symbol) {
   }
 }
 
-// False when the gate refused: the wishes on the order's side are then reset, those of the other side stay.
-bool Engine::State::send_slice(std::uint32_t symbol, std::int64_t slice, std::int64_t need) {
+// As a new order, or in place of the working one. False when the gate refused: the wishes on the order's side are then
+// reset, those of the other side stay.
+bool Engine::State::send_slice(std::uint32_t symbol, std::int64_t slice, std::int64_t need, bool in_place) {
   const std::uint32_t primary = primary_strategy(symbol, need);
   IntentEntry& entry = intents[sub(primary, symbol).intent];
   RiskRequest request;
   request.quantity = Quantity{slice};
   request.order_type = entry.intent.order_type;
   request.limit_price = entry.intent.limit_price;
-  Denial denial = gate(symbol, request);
+  if (in_place) request.origin = Origin::kReplace;
+  Denial denial = in_place ? gate_without_working(symbol, request) : gate(symbol, request);
   ClientOrderId id;
   std::uint32_t slot = kNil;
   if (!denial.denied()) {
@@ -191,7 +199,7 @@ bool Engine::State::send_slice(std::uint32_t symbol, std::int64_t slice, std::in
     hash.update_text(entry.intent.id.view());
     hash.update_u32(entry.slices);
     id = client_order_id(hash);
-    slot = order_index.find(id) == kNil ? new_order(symbol, id) : kNil;
+    if (order_index.find(id) == kNil) slot = in_place ? new_replacement(symbol, id) : new_order(symbol, id);
     if (slot == kNil) denial.code = RejectCode::kCapacity;
   }
   if (denial.denied()) {
@@ -223,7 +231,10 @@ bool Engine::State::send_slice(std::uint32_t symbol, std::int64_t slice, std::in
     if (s.phase == SubPhase::kPending) accept_sub(s, wishes[k] != 0 ? id : ClientOrderId{});
     if (wishes[k] == 0 && s.phase != SubPhase::kIdle) idle(s);
   }
-  submit(order);
+  if (in_place)
+    replace(orders[symbols[symbol].replaced], order);
+  else
+    submit(order);
   return true;
 }
 
@@ -259,7 +270,7 @@ void Engine::State::cross(std::uint32_t symbol, Money price) {
     hash.update_i64(state.price_time);
     fill.execution_id = execution_id(hash);
     emit_fill(fill, k, parts[k], true);
-    if (s.phase != SubPhase::kIdle) idle(s);
+    if (s.phase == SubPhase::kActive) idle(s);  // an undecided intent still gets its verdict
   }
   settle_trades(symbol);
   set_baseline(symbol);

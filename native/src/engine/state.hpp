@@ -44,6 +44,7 @@ struct SymbolState {
   Time price_time = 0;
   std::uint32_t working = kNil;     // at most one order that is not terminal
   std::uint32_t book_order = kNil;  // the order that `baseline` is before
+  std::uint32_t replaced = kNil;    // the order that `book_order` replaces: between `baseline` and it in the books
   std::size_t sector = 0;
   bool dirty = false;    // to be routed with the next flush or when time passes
   bool reroute = false;  // its order is being cancelled to be netted anew: routed when all such cancels are confirmed
@@ -94,10 +95,13 @@ struct Order {
   std::array<std::uint32_t, kMaxStrategies> intents{};   // entry of each strategy, kNil = none
   std::array<IntentId, kMaxStrategies> intent_ids{};
   CancelReason cancel = CancelReason::kNone;
-  bool cancel_wanted = false;  // as soon as the broker's id is known
-  bool resend_wanted = false;  // as soon as the account is reconciled
-  bool orphan = false;         // given up, then seen alive at the broker
-  bool seen = false;           // in the current snapshot
+  bool cancel_wanted = false;        // as soon as the broker's id is known
+  bool resend_wanted = false;        // as soon as the account is reconciled
+  bool orphan = false;               // given up, then seen alive at the broker
+  bool live = false;                 // the broker works it: it may be replaced
+  ClientOrderId replaces;            // the order that it was sent to replace
+  std::int64_t replaced_filled = 0;  // of that order when the request left
+  bool seen = false;                 // in the current snapshot
   std::uint64_t submit_request = 0, cancel_request = 0, lookup_request = 0;
   std::uint32_t lookup_failures = 0;
   Time lookup_next = 0;    // != 0: look up again at this time
@@ -228,21 +232,36 @@ struct Engine::State {
   [[nodiscard]] std::int64_t next_slice(std::uint32_t symbol, std::int64_t need) const;
   void settle_without_order(std::uint32_t symbol);
   [[nodiscard]] bool keep_working(std::uint32_t symbol, std::int64_t need);
-  bool send_slice(std::uint32_t symbol, std::int64_t slice, std::int64_t need);
+  bool send_slice(std::uint32_t symbol, std::int64_t slice, std::int64_t need, bool in_place);
   [[nodiscard]] std::uint32_t primary_strategy(std::uint32_t symbol, std::int64_t need) const;
   void cross(std::uint32_t symbol, Money price);
 
   // gate.cpp
   [[nodiscard]] RiskSnapshot snapshot(std::uint32_t symbol) const;
   [[nodiscard]] Denial gate(std::uint32_t symbol, RiskRequest request) const;
+  [[nodiscard]] Denial gate_without_working(std::uint32_t symbol, const RiskRequest& request);
   [[nodiscard]] bool reduces(std::uint32_t symbol, std::int64_t quantity) const;
   [[nodiscard]] bool rests_overnight(std::uint32_t symbol) const;
 
+  // replace.cpp
+  [[nodiscard]] bool replacing(const SymbolState& symbol) const;
+  template <class Visit>
+  void each_open(const SymbolState& symbol, Visit visit);
+  template <class Visit>
+  void each_open(const SymbolState& symbol, Visit visit) const;
+  [[nodiscard]] bool may_replace(std::uint32_t symbol, std::int64_t need) const;
+  std::uint32_t new_replacement(std::uint32_t symbol, const ClientOrderId& id);
+  void replace(Order& old, Order& next);
+  void replaced_ended(Order& old);
+  void replacement_ended(Order& next);
+
   // orders.cpp
+  [[nodiscard]] std::uint32_t claim_slot(std::uint32_t symbol, const ClientOrderId& id);
   std::uint32_t new_order(std::uint32_t symbol, const ClientOrderId& id);
   void submit(Order& order);
   void resend(Order& order);
   void request_cancel(Order& order, CancelReason reason);
+  void cancel_one(Order& order, CancelReason reason);
   void lookup(Order& order);
   void advance(Order& order, OrderEvent event);
   void finished(Order& order);
@@ -257,7 +276,8 @@ struct Engine::State {
 
   // fills.cpp
   void book_fill(Order& order, std::int64_t filled, Money average, const BrokerEvent& event);
-  bool rebook(Order& order);
+  bool rebook(std::uint32_t symbol);
+  bool fold_replaced(std::uint32_t symbol);
   bool book_late(const Order& order, std::span<const std::int64_t> parts, std::span<const std::int64_t> amounts);
   void record_fills(const Order& order, std::span<const std::int64_t> parts, Money price, const BrokerEvent& event);
   void emit_fill(const FillRecord& proto, std::size_t strategy, std::int64_t signed_quantity, bool internal);
@@ -310,10 +330,26 @@ struct Engine::State {
   [[nodiscard]] static ExecutionId execution_id(const Sha256& hash);
   void hash_verdict(const Intent& intent, bool accepted, RejectCode code);
   void hash_submit(const Order& order);
+  void hash_replace(const Order& order);
 
   // reconfigure.cpp
   void carry_over(const State& old);
   void carry_estimates(const State& old, std::span<const std::uint32_t> symbol_of);
 };
+
+// The orders of a symbol that have not ended: the one that is being replaced, then the working one.
+template <class Visit>
+void Engine::State::each_open(const SymbolState& symbol, Visit visit) {
+  const std::uint32_t old = replacing(symbol) ? symbol.replaced : kNil;
+  const std::uint32_t working = symbol.working;
+  if (old != kNil) visit(orders[old]);
+  if (working != kNil) visit(orders[working]);
+}
+
+template <class Visit>
+void Engine::State::each_open(const SymbolState& symbol, Visit visit) const {
+  if (replacing(symbol)) visit(orders[symbol.replaced]);
+  if (symbol.working != kNil) visit(orders[symbol.working]);
+}
 
 }  // namespace tradewind

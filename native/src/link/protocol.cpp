@@ -74,6 +74,7 @@ struct OrderFields {
   } else if (key == "status") {
     if (scalar.kind != Kind::kString) return false;
     order.state = order_state(scalar.raw);
+    order.live = scalar.raw == "new" || scalar.raw == "partially_filled";
   } else if (key == "qty") {
     return assign_quantity(order.quantity, scalar);
   } else if (key == "filled_qty") {

@@ -53,6 +53,7 @@ namespace {
 [[nodiscard]] BrokerEventKind refused_kind(const BrokerRequest& request, int http_status, const BrokerError& error) {
   switch (request.kind) {
     case RequestKind::kSubmit:
+    case RequestKind::kReplace:
       return is_duplicate(http_status, error) ? BrokerEventKind::kDuplicate : BrokerEventKind::kSubmitRejected;
     case RequestKind::kCancel:
       return BrokerEventKind::kCancelRejected;
@@ -68,6 +69,7 @@ namespace {
 [[nodiscard]] BrokerEventKind lost_kind(RequestKind kind) {
   switch (kind) {
     case RequestKind::kSubmit:
+    case RequestKind::kReplace:
       return BrokerEventKind::kSubmitUnknown;
     case RequestKind::kCancel:
       return BrokerEventKind::kCancelUnknown;
@@ -103,8 +105,8 @@ BrokerEvent map_answer(const BrokerRequest& request, int http_status, std::strin
       event.http_status = http_status;
       return event;
     }
-    BrokerEvent event = answer(request, request.kind == RequestKind::kSubmit ? BrokerEventKind::kSubmitAccepted
-                                                                             : BrokerEventKind::kLookupFound);
+    const bool sends = request.kind == RequestKind::kSubmit || request.kind == RequestKind::kReplace;
+    BrokerEvent event = answer(request, sends ? BrokerEventKind::kSubmitAccepted : BrokerEventKind::kLookupFound);
     BrokerOrder order;
     // An answer to another order than the one asked about proves nothing about ours.
     if (parse_order(body, order) != ParseResult::kOk || !(order.client_order_id == request.client_order_id)) {

@@ -146,7 +146,8 @@ void ExecutorRuntime::send(const std::vector<BrokerRequest>& requests, std::int6
     InFlight& slot = in_flight(request.request_id);
     slot.encoded.store(0, std::memory_order_relaxed);
     slot.written.store(0, std::memory_order_relaxed);
-    slot.pushed_at = request.kind == RequestKind::kSubmit ? intent_pushed_at_ : 0;
+    const bool sends = request.kind == RequestKind::kSubmit || request.kind == RequestKind::kReplace;
+    slot.pushed_at = sends ? intent_pushed_at_ : 0;
     slot.decided_at = decided_at;
     slot.request.store(request.request_id, std::memory_order_release);
     const SendStamps stamps = link_->send(request);

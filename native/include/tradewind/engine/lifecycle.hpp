@@ -24,19 +24,20 @@ enum class OrderEvent : std::uint8_t {
   kReplaceSent,
   kReplaced,
   kRejected,
-  kNeverArrived,  // the broker never got it and it must not be sent any more
+  kNeverArrived,    // the broker never got it and it must not be sent any more
+  kReplaceRefused,  // the order that was to take its place is refused, or never arrived
 };
 
 inline constexpr std::size_t kOrderStateCount = 13;
-inline constexpr std::size_t kOrderEventCount = 13;
+inline constexpr std::size_t kOrderEventCount = 14;
 
 inline constexpr std::array<std::string_view, kOrderStateCount> kOrderStateNames = {
     "NONE",           "CREATED",  "SUBMITTED",       "UNKNOWN",  "ACCEPTED", "PARTIALLY_FILLED", "FILLED",
     "PENDING_CANCEL", "CANCELED", "PENDING_REPLACE", "REPLACED", "EXPIRED",  "REJECTED"};
 
 inline constexpr std::array<std::string_view, kOrderEventCount> kOrderEventNames = {
-    "send",     "answer lost", "resend",       "working",  "partial fill", "fill",         "cancel sent",
-    "canceled", "expired",     "replace sent", "replaced", "rejected",     "never arrived"};
+    "send",     "answer lost", "resend",       "working",  "partial fill", "fill",          "cancel sent",
+    "canceled", "expired",     "replace sent", "replaced", "rejected",     "never arrived", "replace refused"};
 
 [[nodiscard]] constexpr std::string_view to_string(OrderState state) {
   return kOrderStateNames[static_cast<std::size_t>(state)];
@@ -60,18 +61,18 @@ consteval std::array<Row, kOrderStateCount> make_table() {
   constexpr S pc = S::kPendingCancel, ca = S::kCanceled, pr = S::kPendingReplace, rp = S::kReplaced, ex = S::kExpired;
   constexpr S re = S::kRejected;
   // clang-format off
-  //                        send lost rsnd work part fill csnt canc expd rsnt repl rejd never
-  row(S::kCreated,         {su,  no,  no,  no,  no,  no,  no,  no,  no,  no,  no,  no,  no});
-  row(S::kSubmitted,       {no,  un,  no,  ac,  pf,  fi,  no,  ca,  ex,  no,  rp,  re,  no});
-  row(S::kUnknown,         {no,  un,  su,  ac,  pf,  fi,  no,  ca,  ex,  no,  rp,  re,  re});
-  row(S::kAccepted,        {no,  ac,  no,  ac,  pf,  fi,  pc,  ca,  ex,  pr,  rp,  re,  no});
-  row(S::kPartiallyFilled, {no,  pf,  no,  pf,  pf,  fi,  pc,  ca,  ex,  pr,  rp,  re,  no});
-  row(S::kPendingCancel,   {no,  pc,  no,  pc,  pc,  fi,  pc,  ca,  ex,  no,  rp,  re,  no});
-  row(S::kPendingReplace,  {no,  pr,  no,  pr,  pr,  fi,  pc,  ca,  ex,  pr,  rp,  re,  no});
+  //                        send lost rsnd work part fill csnt canc expd rsnt repl rejd nevr refd
+  row(S::kCreated,         {su,  no,  no,  no,  no,  no,  no,  no,  no,  no,  no,  no,  no,  no});
+  row(S::kSubmitted,       {no,  un,  no,  ac,  pf,  fi,  no,  ca,  ex,  no,  rp,  re,  no,  no});
+  row(S::kUnknown,         {no,  un,  su,  ac,  pf,  fi,  no,  ca,  ex,  no,  rp,  re,  re,  no});
+  row(S::kAccepted,        {no,  ac,  no,  ac,  pf,  fi,  pc,  ca,  ex,  pr,  rp,  re,  no,  no});
+  row(S::kPartiallyFilled, {no,  pf,  no,  pf,  pf,  fi,  pc,  ca,  ex,  pr,  rp,  re,  no,  no});
+  row(S::kPendingCancel,   {no,  pc,  no,  pc,  pc,  fi,  pc,  ca,  ex,  no,  rp,  re,  no,  pc});
+  row(S::kPendingReplace,  {no,  pr,  no,  pr,  pr,  fi,  pc,  ca,  ex,  pr,  rp,  re,  no,  ac});
   // clang-format on
   // A finished order stays what it is: messages come late, twice and in any order.
   for (const S done : {fi, ca, rp, ex, re}) {
-    row(done, {no, done, no, done, done, done, done, done, done, done, done, done, done});
+    row(done, {no, done, no, done, done, done, done, done, done, done, done, done, done, done});
   }
   return t;
 }

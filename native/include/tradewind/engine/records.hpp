@@ -46,6 +46,7 @@ struct OrderRecord {
   std::array<IntentId, kMaxStrategies> intents;  // those netted into it; none for an order of the kill switch
   std::uint8_t intent_count = 0;
   Time time = 0;
+  ClientOrderId replaces;  // the order that made way for this one; empty: none
 };
 
 // One strategy's part of an execution. The sum over strategies of those that are not internal is the execution.

@@ -17,6 +17,7 @@ enum class Origin : std::uint8_t {
   kIntent = 0,
   kResend = 1,      // the broker never got it; counted already
   kKillSwitch = 2,  // closing what is held, after the latch
+  kReplace = 3,     // a working order with another price or quantity; its day's trade is counted already
 };
 
 enum class Unit : std::uint8_t { kNone, kMoney, kRatio, kCount, kNanoseconds, kQuantity, kPoints, kTime };

@@ -35,7 +35,7 @@ TRADEWIND_FIELDS(Intent,
 TRADEWIND_FIELDS(BrokerOrder,
     TRADEWIND_FIELD(client_order_id) TRADEWIND_FIELD(broker_order_id) TRADEWIND_FIELD(symbol) TRADEWIND_FIELD(side)
     TRADEWIND_FIELD(state) TRADEWIND_FIELD(quantity) TRADEWIND_FIELD(filled) TRADEWIND_FIELD(filled_avg_price)
-    TRADEWIND_FIELD(limit_price))
+    TRADEWIND_FIELD(limit_price) TRADEWIND_FIELD(live))
 
 TRADEWIND_FIELDS(BrokerEvent,
     TRADEWIND_FIELD(kind) TRADEWIND_FIELD(request_id) TRADEWIND_FIELD(order) TRADEWIND_FIELD(execution_id)
@@ -69,7 +69,7 @@ TRADEWIND_FIELDS(OrderRecord,
     TRADEWIND_FIELD(order_type) TRADEWIND_FIELD(time_in_force) TRADEWIND_FIELD(quantity) TRADEWIND_FIELD(limit_price)
     TRADEWIND_FIELD(state) TRADEWIND_FIELD(filled) TRADEWIND_FIELD(filled_notional) TRADEWIND_FIELD(reduce_only)
     TRADEWIND_FIELD(code) TRADEWIND_FIELD(text) visit.list("intents", o.intents, o.intent_count);
-    TRADEWIND_FIELD(time))
+    TRADEWIND_FIELD(time) TRADEWIND_FIELD(replaces))
 
 TRADEWIND_FIELDS(FillRecord,
     TRADEWIND_FIELD(execution_id) TRADEWIND_FIELD(client_order_id) TRADEWIND_FIELD(broker_order_id)

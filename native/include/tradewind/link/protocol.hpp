@@ -33,7 +33,7 @@ struct BrokerError {
 // {"code": ..., "message": ...}; what is missing stays empty. Never fails: any body may follow an error status.
 [[nodiscard]] BrokerError parse_error(std::string_view json);
 
-// What an HTTP answer means for a kSubmit, kCancel or kLookup. 429 is not mapped here: the link sends again.
+// What an HTTP answer means for a kSubmit, kReplace, kCancel or kLookup. 429 is not mapped here: the link sends again.
 [[nodiscard]] BrokerEvent map_answer(const BrokerRequest& request, int http_status, std::string_view body);
 
 // The event of a request whose answer never came: sent, and its fate unknown.

@@ -20,9 +20,9 @@ class RequestBytes {
  public:
   RequestBytes(const Endpoint& endpoint, const std::string& key_id, const std::string& secret);
 
-  // kSubmit, kCancel or kLookup into `out`. The view is empty when the request cannot be said on the wire: an id with
-  // characters outside [A-Za-z0-9._:-], a quantity or limit price that is not positive, an unknown side or type.
-  // Allocates only for the first order of its kind.
+  // kSubmit, kReplace, kCancel or kLookup into `out`. The view is empty when the request cannot be said on the wire: an
+  // id with characters outside [A-Za-z0-9._:-], a quantity or limit price that is not positive, an unknown side or
+  // type. Allocates only for the first order of its kind.
   [[nodiscard]] std::string_view write(const BrokerRequest& request, RequestBuffer& out);
 
   // GET of path and query below the endpoint, e.g. "/v2/account".
@@ -45,6 +45,7 @@ class RequestBytes {
   };
 
   [[nodiscard]] std::string_view write_order(const BrokerRequest& request, RequestBuffer& out);
+  [[nodiscard]] std::string_view write_replace(const BrokerRequest& request, RequestBuffer& out) const;
   [[nodiscard]] std::string_view write_bare(std::string_view method, std::string_view target, std::string_view id,
                                             RequestBuffer& out) const;
   [[nodiscard]] Template make_template(const Key& key) const;

@@ -1,0 +1,89 @@
+// Core: the broker's PATCH: a working order makes way for a new, linked one that differs in quantity or limit price.
+// Until the broker has said which of the two lives, both count, and the books hold both: baseline, old, new.
+#include <cstdlib>
+#include <utility>
+
+#include "state.hpp"
+
+namespace tradewind {
+
+bool Engine::State::replacing(const SymbolState& symbol) const {
+  return symbol.working != kNil && symbol.replaced != kNil && !is_terminal(orders[symbol.replaced].state);
+}
+
+// What the broker would refuse is cancelled and sent anew instead: an order that it does not work yet, another type or
+// life, no more than is filled already, a fraction of a share as new quantity.
+bool Engine::State::may_replace(std::uint32_t symbol, std::int64_t need) const {
+  const Order& order = orders[symbols[symbol].working];
+  const bool working = order.state == OrderState::kAccepted || order.state == OrderState::kPartiallyFilled;
+  if (!working || !order.live || order.cancel != CancelReason::kNone || order.origin != Origin::kIntent) return false;
+  if (need == 0 || (need < 0) != (order.sign() < 0) || order.type != OrderType::kLimit) return false;
+  if (order.tif != TimeInForce::kDay && order.tif != TimeInForce::kGtc) return false;
+  const Intent& intent = intents[sub(primary_strategy(symbol, need), symbol).intent].intent;
+  if (intent.order_type != order.type || intent.time_in_force != order.tif) return false;
+  const std::int64_t quantity = std::abs(next_slice(symbol, need));
+  if (quantity <= order.filled) return false;
+  if (quantity == order.quantity) return intent.limit_price != order.limit_price;
+  return quantity % kQuantityScale == 0;
+}
+
+// The new order's fills come on top of the old one's; what was below both belongs to the baseline now.
+std::uint32_t Engine::State::new_replacement(std::uint32_t symbol, const ClientOrderId& id) {
+  if (!fold_replaced(symbol)) {
+    trip("a book overflowed at a replace", "engine", false);
+    return kNil;
+  }
+  const std::uint32_t slot = claim_slot(symbol, id);
+  if (slot == kNil) return kNil;
+  SymbolState& state = symbols[symbol];
+  state.replaced = state.working;
+  state.working = state.book_order = slot;
+  return slot;
+}
+
+// A replacement works its whole quantity, whatever the old order has filled.
+void Engine::State::replace(Order& old, Order& next) {
+  next.replaces = old.client_id;
+  next.replaced_filled = old.filled;
+  advance(next, OrderEvent::kSend);
+  advance(old, OrderEvent::kReplaceSent);
+  next.submit_request = push_request(RequestKind::kReplace, &next);
+  out->requests.back().broker_order_id = old.broker_id;
+  hash_replace(next);
+  rate_arrival = rate_after_send(rate_arrival, now, config.limits.max_orders_per_minute);
+  refresh(next.symbol);
+}
+
+// The old order has ended first, as it should. Filled meanwhile, the new one is too large, or will be refused.
+void Engine::State::replaced_ended(Order& old) {
+  SymbolState& state = symbols[old.symbol];
+  Order& next = orders[state.working];
+  refresh(old.symbol);
+  next.live = next.live || (old.state == OrderState::kReplaced && next.state == OrderState::kAccepted);
+  if (old.filled != next.replaced_filled) state.reroute = true;
+  if (old.state != OrderState::kReplaced && next.submit_request == 0) lookup(next);
+}
+
+// The new order has ended while the old one has not. Refused: the old one works on, and is cancelled, so that what is
+// wanted can be sent anew. Ended otherwise: it lived, so that the old one must have ended; ask.
+void Engine::State::replacement_ended(Order& next) {
+  SymbolState& state = symbols[next.symbol];
+  std::swap(state.working, state.replaced);
+  state.book_order = state.working;
+  if (next.filled == 0) state.replaced = kNil;
+  Order& old = orders[state.working];
+  if (!rebook(old.symbol)) return trip("a book overflowed at a replace", "engine", false);
+  refresh(old.symbol);
+  if (next.state != OrderState::kRejected) {
+    if (old.cancel == CancelReason::kNone) old.cancel = next.cancel;
+    old.intents = next.intents;
+    return lookup(old);
+  }
+  advance(old, OrderEvent::kReplaceRefused);
+  if (old.state == OrderState::kAccepted && old.filled > 0) advance(old, OrderEvent::kPartialFill);
+  if (old.cancel != CancelReason::kNone) return;
+  state.reroute = !kill.latched;
+  request_cancel(old, CancelReason::kReroute);
+}
+
+}  // namespace tradewind
