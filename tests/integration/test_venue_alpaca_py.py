@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import queue
 import ssl
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -50,97 +44,7 @@ from alpaca.trading.requests import (
 )
 from alpaca.trading.stream import TradingStream
 
-KEY, SECRET = "AKTEST", "not-a-real-secret"
-HEADERS = {"APCA-API-KEY-ID": KEY, "APCA-API-SECRET-KEY": SECRET}
-# Monday 3 June 2024, 16:00 in New York; one daily step a day from there.
-CLOSE = int(datetime(2024, 6, 3, 20, 0, tzinfo=UTC).timestamp()) * 10**9
-DAY = 86_400 * 10**9
-
-
-@dataclass
-class Venue:
-    """A venue process and what it takes to talk to it."""
-
-    url: str
-    ca: str
-    session: requests.Session
-
-    @property
-    def socket_url(self) -> str:
-        return self.url.replace("https", "wss")
-
-    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        response = self.session.post(self.url + path, json=body, timeout=30)
-        assert response.status_code == 200, response.text
-        answer: dict[str, Any] = response.json()
-        return answer
-
-    def advance(self, day: int, **closes: str) -> dict[str, Any]:
-        """Daily bars `day` days on: flat at each symbol's price, a million shares."""
-        time = CLOSE + day * DAY
-        bars = [daily_bar(symbol, price, time) for symbol, price in closes.items()]
-        return self.post("/sim/advance", {"time": time, "bars": bars, "session_end": True})
-
-
-def daily_bar(symbol: str, price: str, time: int) -> dict[str, Any]:
-    fixed = int(Decimal(price) * 10**8)
-    opened = time - 65 * 360 * 10**9
-    return {
-        "symbol": symbol,
-        "open_time": opened,
-        "event_time": time,
-        **dict.fromkeys(("open", "high", "low", "close"), fixed),
-        "volume": 1_000_000,
-    }
-
-
-@pytest.fixture
-def venue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Venue]:
-    config = tmp_path / "venue.json"
-    config.write_text(json.dumps({"state_dir": str(tmp_path / "state"), "symbols": ["AAPL", "MSFT"]}))
-    environment = {**os.environ, "APCA_API_KEY_ID": KEY, "APCA_API_SECRET_KEY": SECRET}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tradewind.execution.venue", "--config", str(config)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        ready = json.loads(process.stdout.readline())
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", ready["ca"])
-        monkeypatch.setenv("SSL_CERT_FILE", ready["ca"])
-        session = requests.Session()
-        session.headers.update(HEADERS)
-        yield Venue(ready["url"], ready["ca"], session)
-        session.close()
-    finally:
-        process.terminate()
-        process.wait(10)
-        process.stdout.close()
-
-
-@pytest.fixture
-def client(venue: Venue) -> TradingClient:
-    return TradingClient(KEY, SECRET, url_override=venue.url)
-
-
-@pytest.fixture
-def run_stream(venue: Venue) -> Iterator[Callable[[Any], None]]:
-    """Runs alpaca-py streams on threads of their own and stops them at the end."""
-    running: list[tuple[Any, threading.Thread]] = []
-
-    def start(stream: Any) -> None:
-        thread = threading.Thread(target=stream.run, daemon=True)
-        thread.start()
-        running.append((stream, thread))
-
-    yield start
-    for stream, _ in running:
-        stream.stop()
-    for _, thread in running:
-        thread.join(10)
-        assert not thread.is_alive()
+from tests.integration.venue_process import CLOSE, KEY, SECRET, Venue
 
 
 def test_account_orders_and_positions(venue: Venue, client: TradingClient) -> None:

@@ -135,6 +135,12 @@ async def test_an_answer_after_the_clients_time_out_belongs_to_an_accepted_order
     assert await venue.kept() == ["accepted"]
 
 
+async def test_an_accepted_order_may_be_reported_as_failed(venue: Venue) -> None:
+    await venue.fault({"do": "answer_after", "status": 500})
+    assert (await venue.order(client_order_id="one"))[0] == 500
+    assert await venue.kept() == ["one"]
+
+
 async def test_a_delayed_request_is_handled_later(venue: Venue) -> None:
     await venue.fault({"do": "delay", "ms": 50})
     slow = asyncio.create_task(venue.order(client_order_id="slow"))

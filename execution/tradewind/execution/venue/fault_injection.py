@@ -76,6 +76,8 @@ async def _after(
 ) -> web.StreamResponse:
     if fault.do == "delay_answer":
         await asyncio.sleep(fault.ms / 1000)
+    elif fault.do == "answer_after":
+        return _answer(fault)
     elif fault.do == "cut" and fault.when == "handled":
         return cut(request)
     elif fault.do == "cut" and fault.when == "in_answer":

@@ -34,13 +34,14 @@ class RequestFault(_Rule):
     on: Literal["request"]
     method: str | None = Field(None, description="GET, POST, PATCH, DELETE; null is any.")
     path: str = Field("*", description="A pattern for the path: /v2/orders, /v2/orders/*.")
-    do: Literal["delay", "delay_answer", "answer", "cut", "reject", "fill", "skew"] = Field(
+    do: Literal["delay", "delay_answer", "answer", "answer_after", "cut", "reject", "fill", "skew"] = Field(
         description="delay: wait `ms`, then handle. delay_answer: handle, then wait `ms`. answer: `status` instead of "
-        "handling. cut: end the connection, `when` says where. reject, fill: accept the order, then reject it or fill "
-        "`fraction` of it. skew: shift the answer's timestamp and Date by `ms`."
+        "handling. answer_after: once handled, as if it had failed. cut: end the connection, `when` says where. "
+        "reject, fill: accept the order, then reject it or fill `fraction` of it. skew: shift the answer's timestamp "
+        "and Date by `ms`."
     )
     ms: int = Field(0, ge=-_MOST_MS, le=_MOST_MS, description="Milliseconds; negative for skew only.")
-    status: int = Field(500, ge=400, le=599, description="Of answer.")
+    status: int = Field(500, ge=400, le=599, description="Of answer and answer_after.")
     code: int | None = Field(None, description="Alpaca's error code of answer; null takes the usual one of the status.")
     message: str | None = Field(None, description="Of answer; null takes the usual one of the status.")
     headers: dict[str, str] = Field({}, description="More headers of answer, such as Retry-After.")
