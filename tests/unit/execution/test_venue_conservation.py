@@ -12,6 +12,7 @@ from tradewind.execution.venue import core
 from tradewind.execution.venue.account import Account
 from tradewind.execution.venue.market import Asset
 from tradewind.execution.venue.matching import Terms
+from tradewind.execution.venue.orders import Order
 from tradewind.execution.venue.rejections import Rejection
 from tradewind.execution.venue.session import advance
 from tradewind.execution.venue.state import State
@@ -138,16 +139,33 @@ class Ledger:
             assert sign * (Decimal(order["limit_price"]) - price) >= 0
 
 
+def reserve(state: State, order: Order) -> int:
+    """What an order ties up; one that is to replace another only what it needs beyond that."""
+    if not order.is_open or not order.position_intent.endswith("open"):
+        return 0
+    value = order.open_value(order.reserve_price)
+    if order.status == "pending_new" and order.replaces is not None:
+        value = max(0, value - reserve(state, state.orders[order.replaces]))
+    return value
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.one_of(sends, stops, groups, steps, steps, others), min_size=5, max_size=40),
     st.sampled_from([None, 100_000]),
     st.sampled_from([0, 1_234]),
+    st.booleans(),
 )
 def test_cash_and_positions_are_what_the_executions_make_them(
-    actions: list[tuple[Any, ...]], participation: int | None, commission: int
+    actions: list[tuple[Any, ...]], participation: int | None, commission: int, slow: bool
 ) -> None:
-    terms = Terms(CASH, participation_ppm=participation, commission_ppm=commission, commission_per_share=12_345)
+    terms = Terms(
+        CASH,
+        participation_ppm=participation,
+        commission_ppm=commission,
+        commission_per_share=12_345,
+        slow_changes=slow,
+    )
     state = State(terms, Account(CASH, CASH, now=0, opened_at=0, last_equity=CASH))
     for symbol in SYMBOLS:
         state.add_asset(Asset(symbol))
@@ -170,11 +188,7 @@ def test_cash_and_positions_are_what_the_executions_make_them(
         booked = state.account.cash + sum(position.cost for position in positions)
         assert booked == CASH + sum(position.realized for position in positions) - state.account.fees
         assert Decimal(state.account.fees) / ONE == ledger.fees
-        reserved = sum(
-            order.open_value(order.reserve_price)
-            for order in state.orders.values()
-            if order.is_open and order.position_intent.endswith("open")
-        )
+        reserved = sum(reserve(state, order) for order in state.orders.values())
         long, short = state.exposures()
         expected = max(0, 2 * state.equity() - long + short - reserved)
         assert state.buying_power() == expected

@@ -39,6 +39,9 @@ class VenueConfig(BaseModel):
     hours: Literal["any", "exchange"] = Field(
         "any", description="Real time: whether orders for shares trade at any hour or wait for the exchange's."
     )
+    slow_changes: bool = Field(
+        False, description="Cancels and replaces stay pending until the market's next move, which may fill first."
+    )
     faults: FaultPlan = Field(FaultPlan(), description="How it misbehaves from the start; /sim/faults changes that.")
     start_time: int = Field(0, ge=0, description="Virtual time of new books, ns since the Unix epoch.")
 
@@ -53,4 +56,5 @@ class VenueConfig(BaseModel):
             commission_per_share=to_fixed(self.commission_per_share, PRICE_PLACES),
             participation_ppm=None if self.participation is None else int(self.participation * PPM),
             virtual=self.clock == "virtual",
+            slow_changes=self.slow_changes,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace as altered
 
-from tradewind.execution.venue import groups
+from tradewind.execution.venue import groups, pending
 from tradewind.execution.venue.admission import Admission, admit, check_client_id
 from tradewind.execution.venue.market import unknown_asset
 from tradewind.execution.venue.matching import Match, match_quote
@@ -168,8 +168,8 @@ def replace(state: State, order_id: str, body: Mapping[str, object], now: int) -
         raise unprocessable(f'order is already in "{order.status}" state')
     if order.notional is not None:
         raise unprocessable("notional orders cannot be replaced")
-    if order.status == "accepted":
-        raise unprocessable("cannot replace order in accepted status")
+    if order.status in ("accepted", "pending_new") or order.pending:
+        raise unprocessable(f"cannot replace order in {order.shown_status} status")
     request = parse_replace(body, order)
     check_client_id(state, request.client_order_id)
     if groups.is_exit(order):
@@ -179,7 +179,35 @@ def replace(state: State, order_id: str, body: Mapping[str, object], now: int) -
     else:
         request = altered(request, exits=groups.exits_of(state, order))
         admission = admit(state, request, state.assets[order.symbol], now, replaces=order)
-    return _accept(state, request, admission, now, replaces=order)
+    if not state.terms.slow_changes or not order.is_working:
+        return _accept(state, request, admission, now, replaces=order)
+    time = state.stamp(now)
+    successor = _order(state, request, admission, time, replaces=order)
+    state.touch(successor)
+    pending.ask(state, order, "replace", time, successor)
+    return groups.nested_json(state, successor)
+
+
+def settle(state: State, now: int) -> None:
+    """Do the changes that were asked for and that the market has left to do."""
+    waiting = [order for orders in state.open_orders.values() for order in orders.values() if order.pending]
+    for order in sorted(waiting, key=lambda order: order.seq):
+        if not order.is_open:
+            continue
+        time = state.stamp(now)
+        successor = state.orders[order.successor] if order.successor else None
+        if order.pending == "cancel":
+            groups.end(state, order, "canceled", time)
+        elif successor is None or not successor.is_open:
+            order.pending = ""
+            state.touch(order)
+        elif successor.qty is not None and successor.qty <= order.filled_qty:
+            pending.refuse(state, order, time)
+            state.touch(order)
+        else:
+            order.pending = ""
+            _retire(state, order, successor, time)
+            start_work(state, successor, time)
 
 
 def cancel(state: State, order_id: str, now: int) -> None:
@@ -189,7 +217,14 @@ def cancel(state: State, order_id: str, now: int) -> None:
         return
     if not order.is_open:
         raise unprocessable(f'order is already in "{order.status}" state')
-    groups.end(state, order, "canceled", state.stamp(now))
+    _cancel(state, order, now)
+
+
+def _cancel(state: State, order: Order, now: int) -> None:
+    if not state.terms.slow_changes or not order.is_working:
+        groups.end(state, order, "canceled", state.stamp(now))
+    elif order.pending != "cancel":
+        pending.ask(state, order, "cancel", state.stamp(now))
 
 
 def cancel_all(state: State, now: int) -> list[Json]:
@@ -199,7 +234,7 @@ def cancel_all(state: State, now: int) -> list[Json]:
     )
     for order in resting:
         if order.is_open:
-            groups.end(state, order, "canceled", state.stamp(now))
+            _cancel(state, order, now)
     return [{"id": order.id, "status": 200} for order in resting]
 
 

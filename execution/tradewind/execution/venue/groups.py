@@ -7,6 +7,7 @@ its price is reached, the partner is cancelled and it goes to the market in its 
 
 from __future__ import annotations
 
+from tradewind.execution.venue import pending
 from tradewind.execution.venue.exits import Exits, check_prices
 from tradewind.execution.venue.matching import Match
 from tradewind.execution.venue.orders import Order, stable_id
@@ -97,7 +98,14 @@ def _add_leg(state: State, parent: Order, kind: str, limit: int | None, stop: in
 
 def fill(state: State, order: Order, match: Match, time: int) -> None:
     """Book what was matched, and let the rest of the group follow."""
-    if not state.execute(order, match, time) or not order.order_class:
+    if not state.execute(order, match, time):
+        return
+    if order.status == "filled" and order.pending:
+        pending.refuse(state, order, time)
+    elif order.pending == "replace" and order.successor is not None:
+        # What it needs beyond this order has grown.
+        state.touch(state.orders[order.successor])
+    if not order.order_class:
         return
     if not is_exit(order):
         if order.status == "filled":
@@ -147,6 +155,7 @@ def take_over(state: State, stop: Order, guarded: Order, time: int) -> None:
 
 def end(state: State, order: Order, status: str, time: int) -> None:
     """End an open order, and with it what is left of its group."""
+    pending.drop_successor(state, order, time)
     state.finish(order, status, time)
     for other in _members(state, order) if order.order_class else ():
         if other.is_open:

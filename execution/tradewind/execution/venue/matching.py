@@ -28,6 +28,7 @@ class Terms:
     commission_per_share: int = 0
     participation_ppm: int | None = None
     virtual: bool = True
+    slow_changes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

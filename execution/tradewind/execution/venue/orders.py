@@ -28,7 +28,8 @@ def stable_id(kind: str, key: int | str) -> str:
 class Order:
     """One order. Prices, notionals and percentages 1e-8, quantities 1e-9, times ns; `value` is the sum of price x qty
     in 1e-17. `stop_price` of a trailing stop follows from `hwm`, the best price seen since it came; `auction_at` is
-    when the auction of an `opg` or `cls` order is held in real time; `parent` and `legs` are ids of its group."""
+    when the auction of an `opg` or `cls` order is held in real time; `parent` and `legs` are ids of its group;
+    `pending` is a change ("cancel", or "replace" by `successor`) that was asked for and is not done."""
 
     seq: int
     id: str
@@ -68,6 +69,18 @@ class Order:
     order_class: str = ""
     parent: str | None = None
     legs: list[str] = field(default_factory=list)
+    pending: str = ""
+    successor: str | None = None
+
+    @property
+    def shown_status(self) -> str:
+        """What clients see: an order about to be cancelled or replaced is still in the market."""
+        return f"pending_{self.pending}" if self.pending and self.is_working else self.status
+
+    @property
+    def is_successor(self) -> bool:
+        """Whether it waits to take the place of another order."""
+        return self.status == "pending_new" and self.replaces is not None
 
     @property
     def is_crypto(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tradewind.execution.venue import groups
-from tradewind.execution.venue.core import book, start_work, trade_now
+from tradewind.execution.venue.core import book, settle, start_work, trade_now
 from tradewind.execution.venue.fields import flag
 from tradewind.execution.venue.market import Bar, Quote, new_asset, parse_bar, rows_of
 from tradewind.execution.venue.matching import Phase, ends, is_within, match_auction, match_bar, room_of
@@ -44,6 +44,7 @@ def advance(state: State, body: Mapping[str, object]) -> Json:
     for symbol in sorted(bars):
         _meet(state, symbol, tradable=symbol not in untraded)
         _trade_bar(state, bars[symbol], phase, time)
+    settle(state, time)
     _end_orders(state, phase, time)
     return _close_step(state, time, closing, len(state.fills) - before)
 
@@ -182,17 +183,19 @@ def _trade_resting(state: State, symbol: str, now: int) -> None:
             groups.take_over(state, stop, guarded, state.stamp(now))
     for order in state.resting(symbol):
         trade_now(state, order, state.stamp(now))
+    settle(state, now)
 
 
 def is_due(order: Order, now: int) -> bool:
     """Whether a tick of the clock may change an open order."""
     ended = order.expires_at is not None and order.expires_at <= now
     auctioned = order.auction_at is not None and order.auction_at <= now
-    return ended or auctioned or order.status == "accepted"
+    return ended or auctioned or order.status == "accepted" or bool(order.pending)
 
 
 def tick(state: State, now: int, new_day: bool) -> None:
-    """Real-time mode: expire what is due, note the equity, and on a new day what the last one closed at."""
+    """Real-time mode: settle what is pending, expire what is due, note the equity; daily the last close."""
+    settle(state, now)
     for symbol in sorted(state.open_orders):
         for order in state.resting(symbol):
             if not order.is_open:

@@ -83,10 +83,16 @@ class State:
         after = 0
         if order.is_open:
             resting[order.id] = order
-            after = self._reserved[order.id] = reserved_by(order)
+            after = self._reserved[order.id] = self._reserve_of(order)
         else:
             resting.pop(order.id, None)
         self._reserved_total += after - before
+
+    def _reserve_of(self, order: Order) -> int:
+        """A replacement that waits ties up only what it needs beyond the order it is to replace."""
+        if not order.is_successor:
+            return reserved_by(order)
+        return max(0, reserved_by(order) - reserved_by(self.orders[order.replaces or ""]))
 
     def touch(self, order: Order) -> None:
         """Note that `order` is new or has changed."""
@@ -145,7 +151,10 @@ class State:
             if order.status == "held":
                 continue
             if order.position_intent.endswith("_to_close") and (without is None or order.id != without.id):
-                held += order.leaves(asset.last or 1)
+                leaves = order.leaves(asset.last or 1)
+                if order.is_successor:
+                    leaves = max(0, leaves - self.orders[order.replaces or ""].leaves(asset.last or 1))
+                held += leaves
                 related.append(order.id)
         return held, related
 

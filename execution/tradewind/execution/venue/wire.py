@@ -64,7 +64,7 @@ def order_json(order: Order) -> Json:
         "time_in_force": order.time_in_force,
         "limit_price": _price(order.limit_price),
         "stop_price": _price(order.stop_price),
-        "status": order.status,
+        "status": order.shown_status,
         "extended_hours": order.extended_hours,
         "legs": None,
         "trail_percent": _price(order.trail_percent),
