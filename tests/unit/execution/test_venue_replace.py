@@ -29,6 +29,14 @@ def test_a_replacement_is_a_new_linked_order(bench: Bench) -> None:
     assert (bench.shown(old)[0], bench.shown(new)[0]) == ("replaced", "filled")
 
 
+def test_what_a_request_leaves_empty_stays_as_it_is(bench: Bench) -> None:
+    """The Go client sends every key: null, and an empty time in force and client order id."""
+    old = bench.send("buy", 10, limit_price=90, time_in_force="gtc")
+    empty = {"qty": None, "stop_price": None, "trail": None, "time_in_force": "", "client_order_id": ""}
+    new = core.replace(bench.state, old["id"], {**empty, "limit_price": "91"}, bench.now)
+    assert (new["time_in_force"], new["qty"], new["limit_price"]) == ("gtc", "10", "91")
+
+
 def test_a_replacement_needs_buying_power_for_itself_only(bench: Bench) -> None:
     old = bench.send("buy", 1500, limit_price=100, time_in_force="gtc")
     new = core.replace(bench.state, old["id"], {"qty": 2000}, bench.now)

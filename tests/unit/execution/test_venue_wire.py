@@ -11,7 +11,14 @@ import pytest
 from tests.unit.execution.venue_bench import Bench, opened
 from tradewind.execution.venue import queries
 from tradewind.execution.venue.market import News, Quote, parse_bar
-from tradewind.execution.venue.stream_messages import bar_message, encode, news_message, quote_message
+from tradewind.execution.venue.stream_messages import (
+    STOCK_CHANNELS,
+    Subscriptions,
+    bar_message,
+    encode,
+    news_message,
+    quote_message,
+)
 
 ORDER_KEYS = [
     "id",
@@ -117,6 +124,16 @@ def test_a_set_price_is_a_string_and_an_unset_one_null(bench: Bench) -> None:
         "100",
         "102.5",
     )
+
+
+def test_a_subscription_may_name_foreign_channels_as_long_as_they_are_empty() -> None:
+    """The Go client names the channels of all feeds in every request, the others as null."""
+    subscriptions = Subscriptions(STOCK_CHANNELS)
+    request = {"action": "subscribe", "quotes": ["AAPL"], "trades": None, "orderbooks": None, "news": [], "lulds": []}
+    assert subscriptions.change(request, add=True)
+    assert (subscriptions.message()["quotes"], subscriptions.message()["trades"]) == (["AAPL"], [])
+    assert not subscriptions.change({"action": "subscribe", "quotes": ["MSFT"], "news": ["*"]}, add=True)
+    assert subscriptions.message()["quotes"] == ["AAPL"]
 
 
 def test_every_data_message_begins_with_its_type() -> None:

@@ -186,6 +186,11 @@ class Books:
         db.executemany("INSERT INTO equity(time, equity) VALUES(?, ?)", changes.equity)
         db.executemany("INSERT INTO steps VALUES(?, ?)", [(time, _dumps(answer)) for time, answer in changes.steps])
 
+    def events(self, after: int, last: int) -> Iterator[str]:
+        """The JSON text of the trade updates numbered in (after, last], in order."""
+        rows = self._rows("SELECT body FROM events WHERE event_id > ? AND event_id <= ? ORDER BY event_id", after, last)
+        return (body for (body,) in rows)
+
     def intervals(self, symbol: str) -> list[str]:
         """The bar intervals kept for a symbol."""
         return [row[0] for row in self._rows("SELECT DISTINCT interval FROM bars WHERE symbol = ?", symbol)]

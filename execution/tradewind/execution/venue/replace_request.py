@@ -20,19 +20,22 @@ _PRICES = {
 
 
 def parse_replace(body: Body, order: Order) -> OrderRequest:
-    """The order that is to take the place of `order`. Raises Rejection (422)."""
+    """The order that is to take the place of `order`; an empty time in force, as the Go client sends it, is none.
+
+    Raises Rejection (422).
+    """
     own = _PRICES[order.type]
     for name in ("limit_price", "stop_price", "trail"):
         if body.get(name) is not None and name not in own:
             raise bad_field(f"{order.type.replace('_', ' ')} orders require no {name}")
-    if order.order_class and (body.get("qty") is not None or body.get("time_in_force") is not None):
+    tif = body.get("time_in_force") or None
+    if order.order_class and (body.get("qty") is not None or tif is not None):
         raise unprocessable(f"only prices of {order.order_class} orders can be replaced")
     qty = fields.quantity(body)
     if qty is not None and not order.is_crypto and (qty % QTY_ONE or (order.qty or 0) % QTY_ONE):
         raise unprocessable("qty of a replacement must be a whole number of shares")
     if qty is not None and qty <= order.filled_qty:
         raise unprocessable("qty must be > filled_qty")
-    tif = body.get("time_in_force")
     limit = fields.price(body, "limit_price", pair=order.is_crypto)
     stop = fields.price(body, "stop_price", pair=order.is_crypto)
     by_price = order.trail_price is not None

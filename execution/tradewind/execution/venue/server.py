@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from tradewind.execution.venue import data_routes, fault_routes, sim_routes, trading_routes
+from tradewind.execution.venue import data_routes, event_stream, fault_routes, sim_routes, trading_routes
 from tradewind.execution.venue.fault_injection import faulty
 from tradewind.execution.venue.http import SERVICE, gate
 from tradewind.execution.venue.service import Service
@@ -26,7 +26,13 @@ def create_app(service: Service, inner: Sequence[Middleware] = ()) -> web.Applic
     app.router.add_get("/stream", service.trades.handle)
     for feed in _STOCK_FEEDS:
         app.router.add_get(feed, service.stocks.handle)
-    for table in (trading_routes.routes, data_routes.routes, sim_routes.routes, fault_routes.routes):
+    for table in (
+        trading_routes.routes,
+        event_stream.routes,
+        data_routes.routes,
+        sim_routes.routes,
+        fault_routes.routes,
+    ):
         app.add_routes(table)
     app.cleanup_ctx.append(_heartbeat)
     app.on_shutdown.append(_close_streams)

@@ -113,8 +113,11 @@ class Subscriptions:
     symbols: dict[str, list[str]] = field(default_factory=dict)
 
     def change(self, request: Mapping[str, object], *, add: bool) -> bool:
-        """Apply a subscribe or unsubscribe; False when a channel does not belong to this feed or is not a list."""
-        wanted = {name: value for name, value in request.items() if name != "action"}
+        """Apply a subscribe or unsubscribe; False when a channel does not belong to this feed or is not a list.
+
+        Alpaca's Go client names the channels of all feeds each time, the foreign ones empty (null): those are ignored.
+        """
+        wanted = {name: value for name, value in request.items() if name != "action" and value not in (None, [])}
         for name, value in wanted.items():
             known = name in self.channels or (name in FOLLOWERS and "trades" in self.channels)
             if not known or not isinstance(value, list) or not all(isinstance(item, str) for item in value):

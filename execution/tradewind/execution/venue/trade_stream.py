@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import msgpack
 from aiohttp import WSMsgType, web
@@ -35,13 +36,26 @@ class TradeStream:
         self._last_event = last_event
         self._sockets: dict[web.WebSocketResponse, asyncio.Transport | None] = {}
         self._listening: set[_Listener] = set()
+        self._followers: set[asyncio.Queue[str | None]] = set()
 
     def publish(self, updates: list[str]) -> None:
         """Queue updates (the JSON text of each `data`), already durable, for every listener."""
         for text in updates:
+            for follower in self._followers:
+                follower.put_nowait(text)
             frame = f'{{"stream":"{_CHANNEL}","data":{text}}}'
             for listener in self._listening:
                 listener.send(frame)
+
+    @contextlib.contextmanager
+    def follow(self) -> Iterator[asyncio.Queue[str | None]]:
+        """What is published while the context lasts, as a queue; None is the end."""
+        updates: asyncio.Queue[str | None] = asyncio.Queue()
+        self._followers.add(updates)
+        try:
+            yield updates
+        finally:
+            self._followers.discard(updates)
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(compress=False)
@@ -64,8 +78,14 @@ class TradeStream:
         for transport in self._sockets.values():
             if transport is not None:
                 transport.abort()
+        self._end_followers()
+
+    def _end_followers(self) -> None:
+        for follower in self._followers:
+            follower.put_nowait(None)
 
     async def close(self) -> None:
+        self._end_followers()
         for socket in list(self._sockets):
             await socket.close()
 
