@@ -22,6 +22,10 @@ check: $(VENV)/.dev.stamp ## Formatters, linters, types and layers only
 tidy: $(VENV)/.dev.stamp ## clang-tidy over the native sources (has findings; not part of make test yet)
 	tools/tidy
 
+simulation: $(VENV)/.dev.stamp ## 10,000 seeded days with faults and deaths; TRADEWIND_SEED=n plays one again
+	tools/test-native
+	TRADEWIND_SEEDS=10000 build/native/tradewind_tests --gtest_filter='Simulation.*'
+
 setup: $(VENV)/.run.stamp ## Only the set-up of `make demo`
 
 lock: .uv/bin/uv ## Resolve the dependencies again and write requirements/*.txt
@@ -52,4 +56,4 @@ $(VENV)/.dev.stamp: $(VENV)/.run.stamp requirements/dev.txt
 	$(UV_INSTALL) --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.PHONY: demo test check tidy setup lock help
+.PHONY: demo test check tidy simulation setup lock help
