@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestServer
 from tradewind.execution.venue import core
 from tradewind.execution.venue.books import Books
 from tradewind.execution.venue.config import VenueConfig
+from tradewind.execution.venue.faults import FaultPlan
 from tradewind.execution.venue.server import create_app
 from tradewind.execution.venue.service import Service
 
@@ -74,6 +75,20 @@ async def test_a_replay_goes_over_into_what_is_told_now(service: Service, client
         await send(service)
         rest = await events(response, 2)
     assert numbers(first + rest) == [2, 3, 4, 5, 6]
+
+
+async def test_what_comes_late_on_the_way_is_not_told_after_its_replay(
+    service: Service, client: aiohttp.ClientSession
+) -> None:
+    rule = {"on": "stream", "event": "new", "do": "reorder", "behind": 2, "count": 1}
+    service.misbehave(FaultPlan.model_validate({"rules": [rule]}))
+    await send(service)
+    async with client.get("/v2/events/trades", params={"since_id": "4"}) as response:
+        first = await events(response, 2)
+        for _ in range(2):
+            await send(service)
+        rest = await events(response, 4)
+    assert numbers(first + rest) == [5, 6, 7, 8, 9, 10]
 
 
 async def test_a_replay_from_a_time_on(service: Service, client: aiohttp.ClientSession) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import uuid
 from collections.abc import AsyncIterator
@@ -123,6 +124,27 @@ async def test_a_connection_is_cut_before_or_after_the_order_is_kept(venue: Venu
     with pytest.raises(LOST):
         await venue.order(client_order_id="one")
     assert await venue.kept() == kept
+
+
+@pytest.mark.parametrize(("when", "waits"), [("before_body", False), ("after_body", True)])
+async def test_a_cut_may_wait_for_the_body(venue: Venue, when: str, waits: bool) -> None:
+    """The head is sent and the body held back."""
+    await venue.fault({"do": "cut", "when": when})
+    reader, writer = await asyncio.open_connection(venue.server.host, venue.server.port)
+    head = "".join(
+        f"{name}: {value}\r\n" for name, value in {"Host": "venue", "Content-Length": "2", **HEADERS}.items()
+    )
+    writer.write(f"POST /v2/orders HTTP/1.1\r\n{head}\r\n".encode())
+    ended = asyncio.create_task(reader.read())
+    while not (await venue.ask("GET", "/sim/faults"))[1]["rules"][0]["struck"]:
+        pass
+    if waits:
+        await venue.ask("GET", "/sim/faults")
+        assert not ended.done()
+        writer.write(b"{}")
+    with contextlib.suppress(ConnectionError):
+        assert await asyncio.wait_for(ended, 20) == b""
+    writer.close()
 
 
 async def test_an_answer_after_the_clients_time_out_belongs_to_an_accepted_order(venue: Venue) -> None:
