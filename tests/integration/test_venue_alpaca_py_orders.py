@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from alpaca.common.exceptions import APIError
+from alpaca.data.live.crypto import CryptoDataStream
 from alpaca.trading.client import TradingClient
 from alpaca.trading.enums import AssetClass, OrderClass, OrderSide, OrderStatus, OrderType, TimeInForce
 from alpaca.trading.models import Order, TradeUpdate
@@ -28,7 +29,7 @@ from alpaca.trading.requests import (
 )
 from alpaca.trading.stream import TradingStream
 
-from tests.integration.venue_process import KEY, SECRET, Venue
+from tests.integration.venue_process import CLOSE, KEY, SECRET, Venue
 
 BUY: dict[str, Any] = {"symbol": "AAPL", "qty": 10, "side": OrderSide.BUY, "time_in_force": TimeInForce.GTC}
 SELL: dict[str, Any] = {**BUY, "side": OrderSide.SELL}
@@ -168,6 +169,31 @@ def test_pairs_and_fractions(venue: Venue, client: TradingClient) -> None:
     held = {position.symbol: (position.qty, position.asset_class) for position in client.get_all_positions()}
     assert held == {"AAPL": ("1.5", AssetClass.US_EQUITY), "BTCUSD": ("0.01", AssetClass.CRYPTO)}
     assert client.close_position("BTCUSD").symbol == "BTC/USD"
+
+
+def test_the_stream_of_pairs_is_one_of_its_own(venue: Venue, run_stream: Callable[[Any], None]) -> None:
+    arrived: queue.Queue[Any] = queue.Queue()
+
+    async def on_data(item: Any) -> None:
+        arrived.put(item)
+
+    pairs = CryptoDataStream(KEY, SECRET, url_override=venue.socket_url + "/v1beta3/crypto/us")
+    pairs.subscribe_bars(on_data, "*")
+    pairs.subscribe_quotes(on_data, "BTC/USD")
+    run_stream(pairs)
+    day = 0
+    while arrived.empty():
+        venue.advance(day, AAPL="190.5", **{"BTC/USD": "60000.5"})
+        day += 1
+        threading.Event().wait(0.05)
+    bar = arrived.get()
+    assert (bar.symbol, bar.close) == ("BTC/USD", 60000.5)
+    quote = {"symbol": "BTC/USD", "bid_price": 60000 * 10**8, "ask_price": 60001 * 10**8, "time": CLOSE}
+    venue.post("/sim/quotes", {"quotes": [quote]})
+    while not hasattr(bar, "bid_price"):
+        bar = arrived.get(timeout=20)
+        assert bar.symbol == "BTC/USD"
+    assert (bar.bid_price, bar.ask_price, bar.bid_exchange) == (60000.0, 60001.0, None)
 
 
 def test_a_retrying_client_doubles_what_it_does_not_name(venue: Venue, client: TradingClient) -> None:

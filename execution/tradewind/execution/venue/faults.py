@@ -66,7 +66,7 @@ class StreamFault(_Rule):
     """What becomes of a message on its way to all connections of a stream."""
 
     on: Literal["stream"]
-    stream: Literal["trades", "stocks", "news"] = Field("trades", description="Which stream.")
+    stream: Literal["trades", "stocks", "crypto", "news"] = Field("trades", description="Which stream.")
     event: str | None = Field(None, description="A trade update's event, or a data message's `T`; null is any.")
     do: Literal["drop", "duplicate", "delay", "reorder", "disconnect"] = Field(
         description="delay: this message by `ms`, others overtake it. reorder: send it after `behind` later ones. "

@@ -24,6 +24,7 @@ def create_app(service: Service, inner: Sequence[Middleware] = ()) -> web.Applic
     app = web.Application(middlewares=[gate(service), faulty(service), *inner], client_max_size=_BODY_LIMIT)
     app[SERVICE] = service
     app.router.add_get("/stream", service.trades.handle)
+    app.router.add_get("/v1beta3/crypto/us", service.crypto.handle)
     for feed in _STOCK_FEEDS:
         app.router.add_get(feed, service.stocks.handle)
     for table in (

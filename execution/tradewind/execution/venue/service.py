@@ -24,12 +24,14 @@ from tradewind.execution.venue.delivery import Delivery
 from tradewind.execution.venue.faults import FaultPlan, Faults
 from tradewind.execution.venue.hours import ANY_HOURS, Hours
 from tradewind.execution.venue.market import new_asset
+from tradewind.execution.venue.orders import is_pair
 from tradewind.execution.venue.queries import NEW_YORK
 from tradewind.execution.venue.rejections import Rejection
 from tradewind.execution.venue.session import is_due, tick
 from tradewind.execution.venue.sessions import Sessions
 from tradewind.execution.venue.state import State
 from tradewind.execution.venue.stream_messages import (
+    CRYPTO_CHANNELS,
     NEWS_CHANNELS,
     STOCK_CHANNELS,
     Message,
@@ -67,10 +69,12 @@ class Service:
         self.state = self._load()
         self.trades = TradeStream(self.authorize, lambda: self.state.account.event_id)
         self.stocks = DataStream(self.authorize, STOCK_CHANNELS)
+        self.crypto = DataStream(self.authorize, CRYPTO_CHANNELS)
         self.news = DataStream(self.authorize, NEWS_CHANNELS)
         self._deliveries = (
             Delivery("trades", _event_of, self.trades.publish, self.trades.cut),
             Delivery("stocks", _type_of, self.stocks.publish, self.stocks.cut),
+            Delivery("crypto", _type_of, self.crypto.publish, self.crypto.cut),
             Delivery("news", _type_of, self.news.publish, self.news.cut),
         )
         self.misbehave(config.faults)
@@ -162,8 +166,9 @@ class Service:
             if bar.interval == "1Day":
                 entries.append(("dailyBars", (bar.symbol,), bar_message(bar, "d")))
         entries += [("quotes", (quote.symbol,), quote_message(quote)) for quote in changes.quotes]
-        self._deliveries[1].deliver(entries)
-        self._deliveries[2].deliver([("news", news.symbols, news_message(news)) for news in changes.news])
+        for delivery, pairs in zip(self._deliveries[1:3], (False, True), strict=True):
+            delivery.deliver([entry for entry in entries if is_pair(entry[1][0]) == pairs])
+        self._deliveries[3].deliver([("news", news.symbols, news_message(news)) for news in changes.news])
 
     async def tick(self) -> None:
         """Real-time mode, about once a second: expiries, and the equity once a minute."""
@@ -185,12 +190,12 @@ class Service:
         self.down_until = asyncio.get_running_loop().time() + down_seconds
         for transport in list(self.connections):
             transport.abort()
-        for stream in (self.trades, self.stocks, self.news):
+        for stream in (self.trades, self.stocks, self.crypto, self.news):
             stream.cut()
         self.state = self._load()
 
     async def close_streams(self) -> None:
-        for stream in (self.trades, self.stocks, self.news):
+        for stream in (self.trades, self.stocks, self.crypto, self.news):
             await stream.close()
 
 

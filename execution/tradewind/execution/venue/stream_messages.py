@@ -14,11 +14,13 @@ import msgpack
 
 from tradewind.execution.venue.market import Bar, News, Quote
 from tradewind.execution.venue.money import price_number
+from tradewind.execution.venue.orders import is_pair
 from tradewind.execution.venue.times import to_rfc3339
 
 Message = dict[str, object]
 STOCK_CHANNELS = ("trades", "quotes", "bars", "updatedBars", "dailyBars", "statuses", "lulds")
 FOLLOWERS = ("corrections", "cancelErrors")
+CRYPTO_CHANNELS = ("trades", "quotes", "bars", "updatedBars", "dailyBars", "orderbooks")
 NEWS_CHANNELS = ("news",)
 
 
@@ -54,6 +56,17 @@ def bar_message(bar: Bar, kind: str) -> Message:
 
 
 def quote_message(quote: Quote) -> Message:
+    """A pair's quote names no exchanges and no conditions."""
+    if is_pair(quote.symbol):
+        return {
+            "T": "q",
+            "S": quote.symbol,
+            "bp": price_number(quote.bid),
+            "bs": quote.bid_size,
+            "ap": price_number(quote.ask),
+            "as": quote.ask_size,
+            "t": Instant(quote.time),
+        }
     return {
         "T": "q",
         "S": quote.symbol,
@@ -119,7 +132,7 @@ class Subscriptions:
         """
         wanted = {name: value for name, value in request.items() if name != "action" and value not in (None, [])}
         for name, value in wanted.items():
-            known = name in self.channels or (name in FOLLOWERS and "trades" in self.channels)
+            known = name in self.channels or (name in FOLLOWERS and "lulds" in self.channels)
             if not known or not isinstance(value, list) or not all(isinstance(item, str) for item in value):
                 return False
         for name, value in wanted.items():
@@ -135,11 +148,11 @@ class Subscriptions:
         return True
 
     def message(self) -> Message:
-        """The full set, as the answer to each change; corrections and cancel errors follow the trades."""
+        """The full set, as the answer to each change; corrections and cancel errors follow the trades of shares."""
         body: Message = {"T": "subscription"}
         for name in self.channels:
             body[name] = list(self.symbols.get(name, []))
-        if "trades" in self.channels:
+        if "lulds" in self.channels:
             for name in FOLLOWERS:
                 body[name] = list(self.symbols.get("trades", []))
         return body
