@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.message import Message
+
 from tradewind.bus import open_bus
 from tradewind.execution.executor.config import ExecutorConfig
 from tradewind.execution.executor.control import serve
@@ -49,7 +51,12 @@ def run(config: ExecutorConfig) -> None:
         volatility = VolatilityIndex(bus, config.volatility)
         calendar = ExchangeCalendar(config.calendar)
         wall = config.clock == "wall"
-        intake = Intake(executor, config.account, volatility, estimates, calendar, wall=wall)
+
+        def bury(topic: str, key: str, message: Message, reason: str) -> None:
+            payload, kind = message.SerializeToString(), message.DESCRIPTOR.full_name
+            bus.dead_letter(topic, key, payload, kind, reason, f"executor {config.account}")
+
+        intake = Intake(executor, config.account, volatility, estimates, calendar, bury, wall=wall)
         publisher = Publisher(bus, executor, config.account, config.policy_generation)
         server = serve(
             config.account,

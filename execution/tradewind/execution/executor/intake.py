@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from time import time_ns
+
+from google.protobuf.message import Message
 
 from tradewind.execution.executor.control import refusal
 from tradewind.execution.executor.estimates import RiskEstimates
@@ -17,9 +20,17 @@ _ACTIONS: dict[int, ControlKind] = {
     control_pb2.CONTROL_ACTION_PAUSE: "pause",
 }
 
+_NAME_BYTES = 200  # room for a person's name or reason in the journal
+
+Bury = Callable[[str, str, Message, str], None]
+"""Puts a record (topic, key, message) with the dead letters, for a reason."""
+
 
 class Intake:
     """Each method takes one record of the bus at the present time.
+
+    A record with a text that the journal has no room for goes to the dead letters: it can be neither decided nor
+    recorded, and must not end the process, which would only read it again.
 
     On the wall clock the engine reads the time itself. Otherwise time is what `advance` has been told, and never goes
     back.
@@ -32,6 +43,7 @@ class Intake:
         volatility: VolatilityIndex,
         estimates: RiskEstimates,
         calendar: ExchangeCalendar,
+        bury: Bury,
         *,
         wall: bool,
     ) -> None:
@@ -41,6 +53,7 @@ class Intake:
         self._volatility = volatility
         self._calendar = calendar
         self._session: Session | None = None
+        self._bury = bury
         self._wall = wall
         self._time = 1
 
@@ -70,19 +83,22 @@ class Intake:
     def bar(self, bar: market_pb2.Bar, offset: int) -> None:
         """A bar, with the volatility index beside the market's own."""
         self._estimates.bar(bar)
-        self._executor.push_bar(
-            bar.symbol,
-            bar.event_time,
-            bar.open,
-            bar.high,
-            bar.low,
-            bar.close,
-            bar.volume,
-            context=bar.context,
-            volatility_index=self._volatility.before(bar.event_time) if bar.context else 0,
-            now=self._now,
-            offset=offset,
-        )
+        try:
+            self._executor.push_bar(
+                bar.symbol,
+                bar.event_time,
+                bar.open,
+                bar.high,
+                bar.low,
+                bar.close,
+                bar.volume,
+                context=bar.context,
+                volatility_index=self._volatility.before(bar.event_time) if bar.context else 0,
+                now=self._now,
+                offset=offset,
+            )
+        except ValueError as problem:
+            self._bury("bars", bar.symbol, bar, str(problem))
 
     def bars_done(self) -> None:
         """The bars of a time are complete: what they say of risk goes before the orders they lead to."""
@@ -92,24 +108,27 @@ class Intake:
         """An intent of this account; those of others are not ours to judge."""
         if intent.account != self._account:
             return
-        self._executor.push_intent(
-            id=intent.id,
-            strategy=intent.strategy,
-            symbol=intent.symbol,
-            target=intent.target_quantity,
-            decision_time=intent.decision_time,
-            valid_until=intent.valid_until,
-            order_type=intent.order_type,
-            time_in_force=intent.time_in_force,
-            limit_price=intent.limit_price,
-            reference_price=intent.reference_price,
-            champion=intent.model_alias == "champion",
-            gates_passed=intent.gates_passed,
-            model=intent.model,
-            model_version=intent.model_version,
-            now=self._now,
-            offset=offset,
-        )
+        try:
+            self._executor.push_intent(
+                id=intent.id,
+                strategy=intent.strategy,
+                symbol=intent.symbol,
+                target=intent.target_quantity,
+                decision_time=intent.decision_time,
+                valid_until=intent.valid_until,
+                order_type=_known(trading_pb2.OrderType.values(), intent.order_type),
+                time_in_force=_known(trading_pb2.TimeInForce.values(), intent.time_in_force),
+                limit_price=intent.limit_price,
+                reference_price=intent.reference_price,
+                champion=intent.model_alias == "champion",
+                gates_passed=intent.gates_passed,
+                model=intent.model,
+                model_version=intent.model_version,
+                now=self._now,
+                offset=offset,
+            )
+        except ValueError as problem:
+            self._bury("intents", intent.account, intent, str(problem))
 
     def flush(self) -> None:
         """The batch is complete: net it and send."""
@@ -121,10 +140,20 @@ class Intake:
         if not problem:
             self._executor.push_control(
                 _ACTIONS[command.action],
-                issued_by=command.issued_by,
-                reason=command.reason,
+                issued_by=_cut(command.issued_by),
+                reason=_cut(command.reason),
                 flatten=command.flatten,
                 now=self._now,
                 offset=offset,
             )
         return problem
+
+
+def _known(numbers: Collection[int], value: int) -> int:
+    """Protobuf passes on numbers that the enumeration has no name for: as unspecified, the engine refuses them."""
+    return value if value in numbers else 0
+
+
+def _cut(text: str) -> str:
+    """A command is obeyed however long its words are."""
+    return text.encode()[:_NAME_BYTES].decode(errors="ignore")
