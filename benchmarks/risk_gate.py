@@ -1,30 +1,52 @@
 """Time of one pass through the risk gate, all limits on: `python -m benchmarks.risk_gate` prints JSON lines.
 
-A loop in C++ times single checks (an intent's stage and its order's stage of the gate) with the time-stamp counter; the
-cost of reading the counter is subtracted. Requests and account states differ from check to check and pass every
-limit, so that each check is asked to its end; the run fails if one denies.
+A loop in C++ puts one small order after another to an engine that is connected, in session, has an estimate of each
+symbol and an order working in some of them. Timed is what an order meets: the account's snapshot and every limit,
+with the time-stamp counter; the cost of reading the counter is subtracted. Every order passes every limit, so that
+each check is asked to its end; the run fails if one denies. An engine works at most one order per symbol, so that
+more open orders come with more symbols.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from typing import Any
 
 from benchmarks.order_path import engine_config
 from tradewind.native._core import bench_risk_gate
+
+# (symbols, open orders)
+ARMS = ((500, 100), (500, 500), (5_000, 5_000), (10_000, 100), (10_000, 10_000))
+
+
+def wide(symbols: int) -> dict[str, Any]:
+    """Every limit is on and none denies."""
+    config = engine_config([f"S{i:05d}" for i in range(symbols)])
+    config["limits"] |= {"max_positions": 10**6, "session_skip_first_ns": 300 * 10**9}
+    config["limits"] |= {"session_skip_last_ns": 300 * 10**9, "feed_lost_after_ns": 120 * 10**9}
+    return config | {"max_orders": 3 * symbols + 16, "max_intents": 3 * symbols + 16}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checks", type=int, default=1_000_000)
     checks = parser.parse_args().checks
-    figures = bench_risk_gate(json.dumps(engine_config(["AAPL", "MSFT", "GOOG", "IBM", "FB"])), checks)
-    if figures["accepted"] != checks:
-        raise RuntimeError(f"only {figures['accepted']} of {checks} checks went through every limit")
-    params = {"checks": checks, "clock_ns": round(figures["clock_ns"], 1)}
-    for quantile in ("p50", "p99", "p99.9", "max"):
-        line = {"bench": "risk_gate", "arm": "tradewind", "metric": f"check_{quantile}"}
-        print(json.dumps(line | {"value": figures[quantile], "unit": "ns", "params": params}))
+    for symbols, orders in ARMS:
+        figures = bench_risk_gate(json.dumps(wide(symbols)), orders, checks)
+        if figures["accepted"] != checks or figures["working"] != orders:
+            raise RuntimeError(
+                f"only {figures['accepted']} of {checks} orders went through every limit, {figures['working']} worked"
+            )
+        params = {
+            "checks": checks,
+            "symbols": symbols,
+            "open_orders": orders,
+            "clock_ns": round(figures["clock_ns"], 1),
+        }
+        for quantile in ("p50", "p99", "p99.9", "max"):
+            line = {"bench": "risk_gate", "arm": "tradewind", "metric": f"check_{quantile}"}
+            print(json.dumps(line | {"value": figures[quantile], "unit": "ns", "params": params}))
 
 
 if __name__ == "__main__":

@@ -238,6 +238,20 @@ void register_engine(py::module_& m) {
       .def("risk", [](const PyEngine& e) { return dict_of(e.engine().risk(), nullptr); })
       .def("account", [](const PyEngine& e) { return dict_of(e.engine().account(), nullptr); })
       .def("positions", [](const PyEngine& e) { return positions_list(e.engine()); })
+      .def(
+          "check_order",
+          [](const PyEngine& e, const std::string& symbol, std::int64_t quantity, std::int64_t limit_price) {
+            const OrderType type = limit_price == 0 ? OrderType::kMarket : OrderType::kLimit;
+            const Denial denial = e.engine().check_order(Symbol(symbol), Quantity{quantity}, type, Money{limit_price});
+            py::dict out;
+            out["code"] = std::string(to_string(denial.code));
+            out["value"] = denial.value;
+            out["limit"] = denial.limit;
+            out["passes"] = denial.passes;
+            out["message"] = denial.denied() ? denial.message().str() : std::string();
+            return out;
+          },
+          py::arg("symbol"), py::arg("quantity"), py::arg("limit_price") = 0)
       .def("open_orders", [](const PyEngine& e) { return open_orders_list(e.engine()); })
       .def("counts", [](const PyEngine& e) { return counts_dict(e.engine().counts()); })
       .def(

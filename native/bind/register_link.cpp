@@ -316,16 +316,17 @@ void register_link(pybind11::module_& m) {
 
   m.def(
       "bench_risk_gate",
-      [](const std::string& engine_json, std::uint64_t checks) {
+      [](const std::string& engine_json, std::size_t open_orders, std::uint64_t checks) {
         RiskGateTiming timing;
         {
           const py::gil_scoped_release release;
-          time_risk_gate(parse_engine_config(engine_json), checks, timing);
+          time_risk_gate(parse_engine_config(engine_json), open_orders, checks, timing);
         }
         py::dict out = twpy::latency_dict(timing.check);
         out["accepted"] = timing.accepted;
+        out["working"] = timing.working;
         out["clock_ns"] = timing.clock_ns;
         return out;
       },
-      "engine_json"_a, "checks"_a);
+      "engine_json"_a, "open_orders"_a, "checks"_a);
 }

@@ -37,6 +37,8 @@ inline RiskLimits wide_limits() {
   l.max_position_notional = l.max_turnover = kNoLimit;
   l.trade_risk = l.trade_risk_hard = l.max_estimate_age = kNoLimit;
   l.max_group = l.max_value_at_risk = l.max_volatility = kNoLimit;
+  l.rapid_decline = l.feed_lost_after = l.broker_lost_after = kNoLimit;
+  l.reentry_step = 250'000;
   l.skip_first = l.skip_last = kNoLimit;
   l.adverse_move = 2 * kRatioScale;
   l.assumed_volatility = 500'000;

@@ -79,13 +79,15 @@ TEST(KillSwitch, OnlyANamedPersonReleasesIt) {
   EXPECT_TRUE(d.verdicts(id)[0].accepted);
 }
 
-TEST(KillSwitch, FlattenWaitsForTheLink) {
+TEST(KillSwitch, FlattenWaitsForABrokerThatDoesNotAnswer) {
   Desk d = holding();
+  d.answering = false;
   d.event(BrokerEventKind::kLinkDown);
   const std::size_t submits = d.requests(RequestKind::kSubmit).size();
   d.halt(true);
   EXPECT_EQ(phases(d).back(), KillPhase::kFlattenPending);
   EXPECT_EQ(d.requests(RequestKind::kSubmit).size(), submits);
+  d.answering = true;
   d.connect();
   EXPECT_EQ(d.requests(RequestKind::kSubmit).size(), submits + 2);
   d.now += kSecond;
@@ -108,12 +110,105 @@ TEST(KillSwitch, AClosingOrderThatTheBrokerRefusesIsTriedAgainLater) {
   d.feed(no);
   EXPECT_EQ(phases(d).back(), KillPhase::kFlattenPending);
   EXPECT_EQ(d.requests(RequestKind::kSubmit).size(), first);
+  // It looks what else is at the broker before it tries again.
+  const auto looks = d.requests(RequestKind::kSnapshot);
+  ASSERT_EQ(looks.size(), 2u);
+  d.answering = true;
+  for (const BrokerEvent& e : d.answer(looks.back())) d.feed(e);
+  const std::size_t looked = d.requests(RequestKind::kSubmit).size();
   d.now += 2 * kSecond;
   d.feed(TimeUpdate{});
   closing = d.requests(RequestKind::kSubmit);
-  ASSERT_EQ(closing.size(), first + 1);
-  EXPECT_EQ(closing.back().symbol, no.order.symbol.empty() ? closing[first - 1].symbol : no.order.symbol);
+  ASSERT_EQ(closing.size(), looked + 1);
+  EXPECT_EQ(closing.back().symbol, closing[first - 1].symbol);
   EXPECT_FALSE(closing.back().client_order_id == no.order.client_order_id);
+}
+
+// A bracket's leg, or a person's own order, holds the shares: the broker refuses to sell them twice.
+TEST(KillSwitch, AnOrderThatNoBookKnowsIsCancelledWhenItHoldsTheShares) {
+  Desk d = holding();
+  FakeBroker::Order leg;
+  leg.type = OrderType::kLimit;
+  leg.view.client_order_id = ClientOrderId("somebody-else");
+  leg.view.broker_order_id = BrokerOrderId("b-leg");
+  leg.view.symbol = Symbol("IBM");
+  leg.view.side = Side::kSell;
+  leg.view.state = OrderState::kAccepted;
+  leg.view.quantity = shares(10);
+  leg.view.limit_price = dollars(500);
+  d.broker.orders["somebody-else"] = leg;
+  d.answering = false;
+  d.halt(true);
+  const std::size_t before = d.requests(RequestKind::kSubmit).size();
+  for (const BrokerRequest& r : d.requests(RequestKind::kSubmit)) {
+    if (r.symbol.view() != "IBM" || r.side != Side::kSell) continue;
+    BrokerEvent no = d.broker.answer(BrokerEventKind::kSubmitRejected, r);
+    no.http_status = 403;
+    no.code = 40310000;
+    no.text = ShortText("insufficient qty available for order");
+    d.feed(no);
+  }
+  d.answering = true;
+  for (const BrokerEvent& e : d.answer(d.requests(RequestKind::kSnapshot).back())) d.feed(e);
+  ASSERT_FALSE(d.requests(RequestKind::kCancel).empty());
+  EXPECT_EQ(d.requests(RequestKind::kCancel).back().broker_order_id.view(), "b-leg");
+  EXPECT_EQ(d.broker.orders["somebody-else"].view.state, OrderState::kCanceled);
+  d.now += 2 * kSecond;
+  d.feed(TimeUpdate{});
+  EXPECT_EQ(d.requests(RequestKind::kSubmit).size(), before + 1);
+  EXPECT_EQ(d.requests(RequestKind::kSubmit).back().quantity, shares(10));
+}
+
+// Every REST answer and not one message of the stream.
+void by_rest(Desk& d, std::size_t& answered) {
+  for (; answered < d.sent.size(); ++answered) {
+    std::vector<BrokerEvent> stream;
+    const BrokerRequest request = d.sent[answered];
+    if (request.kind == RequestKind::kSnapshot) {
+      for (const BrokerEvent& e : d.broker.snapshot(request)) d.feed(e);
+    } else if (request.kind == RequestKind::kSubmit) {
+      d.feed(d.broker.submit(request, stream));
+    } else if (request.kind == RequestKind::kCancel) {
+      d.feed(d.broker.cancel(request, stream));
+    } else {
+      d.feed(d.broker.lookup(request));
+    }
+  }
+}
+
+TEST(KillSwitch, WithTheStreamDownItCancelsFlattensAndVerifiesByRest) {
+  Desk d = holding();
+  d.want("a", "IBM", 30);
+  d.flush();  // works at the broker
+  d.answering = false;
+  std::size_t answered = d.sent.size();
+  d.event(BrokerEventKind::kLinkDown);
+  d.halt(true);
+  EXPECT_EQ(d.requests(RequestKind::kCancel).size(), 1u);
+  by_rest(d, answered);  // the cancel is taken; a snapshot shows it done; closing orders leave
+  EXPECT_EQ(phases(d).back(), KillPhase::kFlattenPending);
+  EXPECT_FALSE(d.engine.ready());
+  std::vector<BrokerEvent> unheard;
+  for (int round = 0; round < 8 && phases(d).back() != KillPhase::kFlat; ++round) {
+    d.now += 60 * kSecond;
+    d.broker.trade(Desk::bar_of("AAA", d.now, 51, 51), unheard);
+    d.broker.trade(Desk::bar_of("IBM", d.now, 99, 99), unheard);
+    d.feed(TimeUpdate{});
+    by_rest(d, answered);
+  }
+  EXPECT_EQ(phases(d).back(), KillPhase::kFlat);
+  EXPECT_EQ(d.broker.positions["IBM"], 0);
+  EXPECT_EQ(d.broker.positions["AAA"], 0);
+  EXPECT_EQ(d.position("IBM"), 0);
+  EXPECT_TRUE(d.broker.faults.empty());
+  EXPECT_TRUE(d.engine.kill_switch());
+  // Released, it still sends nothing before the stream is back.
+  d.resume("ada");
+  d.now += kSecond;
+  d.feed(Desk::bar_of("IBM", d.now, 99, 99));
+  const IntentId id = d.want("a", "IBM", 1);
+  d.flush();
+  EXPECT_EQ(d.verdicts(id).at(0).code, RejectCode::kLinkDown);
 }
 
 TEST(KillSwitch, StrategiesThatCancelOutAreCrossedFlat) {

@@ -105,6 +105,14 @@ def down(state: State = Path("runs/state")) -> None:
 
 
 @app.command()
+def apply(file: Files, state: State = Path("runs/state")) -> None:
+    """Give a running account changed limits; what is refused leaves the last ones in force."""
+    from tradewind.console.commands.apply import run
+
+    run(file, state)
+
+
+@app.command()
 def halt(
     by: Annotated[str, typer.Option(help="Who asks; goes on record.")],
     account: Annotated[str | None, typer.Option(help="RiskPolicy; default: every account of the run.")] = None,

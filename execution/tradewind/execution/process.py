@@ -29,15 +29,21 @@ class StoppedError(Exception):
 
 def main(model: type[Config], run: Callable[[Config], None]) -> int:
     """Reads `--config FILE`, runs, and turns what the user can mend into one line on stderr and status 2."""
-    parser = argparse.ArgumentParser(description=model.__doc__)
-    parser.add_argument("--config", required=True, type=Path, help="JSON file with the process's configuration")
-    path = parser.parse_args().config
+    path = config_path(model)
     try:
         run(read_config(model, path))
     except (ProcessError, BusError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - the one line a user sees
         return 2
     return 0
+
+
+def config_path(model: type[BaseModel]) -> Path:
+    """The file that `--config` names."""
+    parser = argparse.ArgumentParser(description=model.__doc__)
+    parser.add_argument("--config", required=True, type=Path, help="JSON file with the process's configuration")
+    path: Path = parser.parse_args().config
+    return path
 
 
 def read_config(model: type[Config], path: Path) -> Config:

@@ -58,6 +58,10 @@ constexpr std::array kLimitKeys = {
     LimitKey{"max_volatility_pct", &RiskLimits::max_volatility, LimitKind::kRatio},
     LimitKey{"session_skip_first_ns", &RiskLimits::skip_first, LimitKind::kWhole},
     LimitKey{"session_skip_last_ns", &RiskLimits::skip_last, LimitKind::kWhole},
+    LimitKey{"reentry_step", &RiskLimits::reentry_step, LimitKind::kRatio},
+    LimitKey{"rapid_decline_pct", &RiskLimits::rapid_decline, LimitKind::kRatio},
+    LimitKey{"feed_lost_after_ns", &RiskLimits::feed_lost_after, LimitKind::kWhole},
+    LimitKey{"broker_lost_after_ns", &RiskLimits::broker_lost_after, LimitKind::kWhole},
 };
 
 // One JSON object whose keys must all be asked for.
@@ -180,25 +184,52 @@ StrategyConfig parse_strategy(const json::value& value, const std::string& where
   return s;
 }
 
+std::int64_t parse_limit(const Fields& f, const LimitKey& key, const json::value& v) {
+  if (v.is_null()) return kNoLimit;
+  if (key.kind == LimitKind::kWhole) return f.whole_of(v, key.name, 0);
+  return key.kind == LimitKind::kRatio ? f.ratio_of(v, key.name) : f.decimal_of(v, key.name, 8);
+}
+
+json::value limit_json(const LimitKey& key, std::int64_t raw) {
+  if (raw == kNoLimit) return nullptr;
+  if (key.kind == LimitKind::kWhole) return raw;
+  if (key.kind == LimitKind::kRatio) return static_cast<double>(raw) / static_cast<double>(kRatioScale);
+  return json::value(format_decimal(raw, 8));
+}
+
+const LimitKey* find_limit(std::string_view name) {
+  const auto* found = std::find_if(kLimitKeys.begin(), kLimitKeys.end(), [&](const auto& k) { return k.name == name; });
+  return found == kLimitKeys.end() ? nullptr : found;
+}
+
+LimitOverride parse_override(const json::value& value, const std::string& where) {
+  Fields f(value, where);
+  LimitOverride o;
+  (void)f.need("limit");
+  f.text("limit", o.limit);
+  const LimitKey* key = find_limit(o.limit.view());
+  if (key == nullptr) throw ConfigError(where + ".limit: " + o.limit.str() + " is not a limit");
+  o.value = parse_limit(f, *key, f.need("value"));
+  o.until = f.whole_of(f.need("until"), "until", 1);
+  (void)f.need("by");
+  f.text("by", o.issued_by);
+  f.text("reason", o.reason);
+  f.done();
+  return o;
+}
+
 RiskLimits parse_limits(const json::value& value) {
   Fields f(value, "limits");
   RiskLimits limits;
   for (const LimitKey& key : kLimitKeys) {
     const json::value& v = f.need(key.name);
-    std::int64_t& out = limits.*key.member;
-    if (v.is_null())
-      out = kNoLimit;
-    else if (key.kind == LimitKind::kWhole)
-      out = f.whole_of(v, key.name, 0);
-    else if (key.kind == LimitKind::kRatio)
-      out = f.ratio_of(v, key.name);
-    else
-      out = f.decimal_of(v, key.name, 8);
+    limits.*key.member = parse_limit(f, key, v);
   }
   (void)f.need("allow_short");
   f.flag("allow_short", limits.allow_short);
   f.flag("volatility_required", limits.volatility_required);
   f.flag("kill_on_daily_loss", limits.kill_on_daily_loss);
+  f.flag("kill_flattens", limits.kill_flattens);
   f.done();
   return limits;
 }
@@ -222,6 +253,11 @@ EngineConfig parse_engine_config(std::string_view text) {
   for (const auto& v : list_of(f, "strategies"))
     c.strategies.push_back(parse_strategy(v, indexed("strategies", c.strategies.size())));
   c.limits = parse_limits(f.need("limits"));
+  if (f.find("overrides") != nullptr) {
+    for (const auto& v : list_of(f, "overrides"))
+      c.overrides.push_back(parse_override(v, indexed("overrides", c.overrides.size())));
+  }
+  f.whole("policy_generation", c.generation, 0);
   f.whole("day_offset_ns", c.day_offset, 0);
   f.whole("order_ttl_ns", c.order_ttl, 0);
   f.whole("retry_after_ns", c.retry_after, 1);
@@ -242,6 +278,15 @@ std::vector<std::string> limit_names() {
   std::vector<std::string> names;
   for (const LimitKey& key : kLimitKeys) names.emplace_back(key.name);
   return names;
+}
+
+RiskLimits limits_at(const EngineConfig& config, Time now) {
+  RiskLimits limits = config.limits;
+  for (const LimitOverride& o : config.overrides) {
+    const LimitKey* key = find_limit(o.limit.view());
+    if (key != nullptr && now < o.until) limits.*key->member = o.value;
+  }
+  return limits;
 }
 
 void validate(EngineConfig& c) {
@@ -267,6 +312,15 @@ void validate(EngineConfig& c) {
     if (i > 0 && c.strategies[i - 1].uid == c.strategies[i].uid) {
       throw ConfigError("strategies: " + c.strategies[i].uid.str() + " is given twice; remove one");
     }
+  }
+  if (c.overrides.size() > kMaxOverrides)
+    throw ConfigError("engine.overrides: at most " + std::to_string(kMaxOverrides) +
+                      " fit; remove those that have ended");
+  for (const LimitOverride& o : c.overrides) {
+    if (o.issued_by.empty()) throw ConfigError("overrides." + o.limit.str() + ".by: name the person who asked");
+    // What is derived from it would have to be derived anew with every position.
+    if (o.limit.view() == "assumed_volatility")
+      throw ConfigError("overrides.assumed_volatility: cannot be overridden; change the policy");
   }
   const bool sized = c.limits.adverse_move != kNoLimit;
   if (!sized && (c.limits.trade_risk != kNoLimit || c.limits.trade_risk_hard != kNoLimit)) {
@@ -317,17 +371,25 @@ std::string canonical_json(const EngineConfig& c) {
   for (const LimitKey& key : kLimitKeys) {
     const std::int64_t raw = c.limits.*key.member;
     if (raw < 0) throw ConfigError("limits." + std::string(key.name) + ": absent; give a value");
-    if (key.kind == LimitKind::kWhole)
-      limits[key.name] = raw == kNoLimit ? json::value(nullptr) : json::value(raw);
-    else
-      limits[key.name] = key.kind == LimitKind::kRatio ? ratio(raw) : money(raw, 8);
+    limits[key.name] = limit_json(key, raw);
   }
   limits["allow_short"] = c.limits.allow_short;
   limits["volatility_required"] = c.limits.volatility_required;
   limits["kill_on_daily_loss"] = c.limits.kill_on_daily_loss;
   root["symbols"] = std::move(symbols);
   root["strategies"] = std::move(strategies);
+  limits["kill_flattens"] = c.limits.kill_flattens;
   root["limits"] = std::move(limits);
+  json::array overrides;
+  for (const LimitOverride& o : c.overrides) {
+    overrides.push_back(json::object{{"limit", o.limit.view()},
+                                     {"value", limit_json(*find_limit(o.limit.view()), o.value)},
+                                     {"until", o.until},
+                                     {"by", o.issued_by.view()},
+                                     {"reason", o.reason.view()}});
+  }
+  root["overrides"] = std::move(overrides);
+  root["policy_generation"] = c.generation;
   root["day_offset_ns"] = c.day_offset;
   root["order_ttl_ns"] = c.order_ttl;
   root["retry_after_ns"] = c.retry_after;

@@ -1,6 +1,8 @@
 // Core: one step of the engine, and what can be asked of it between steps.
 #include "tradewind/engine/engine.hpp"
 
+#include <array>
+#include <cstdio>
 #include <utility>
 
 #include "state.hpp"
@@ -8,7 +10,8 @@
 namespace tradewind {
 
 Engine::State::State(EngineConfig c)
-    : config(std::move(c)),
+    : given(std::move(c)),
+      config(given),
       symbol_count(config.symbols.size()),
       strategy_count(config.strategies.size()),
       symbol_index(symbol_count),
@@ -53,6 +56,7 @@ void Engine::State::step(const Input& input) {
   if (input.topic > 0 && input.topic < next_offset.size() && input.offset >= next_offset[input.topic]) {
     next_offset[input.topic] = input.offset + 1;
   }
+  apply_overrides();
   roll_calendar();
   if (const auto* bar = std::get_if<BarUpdate>(&input.body))
     on_bar(*bar);
@@ -67,7 +71,7 @@ void Engine::State::step(const Input& input) {
   else if (const auto* day = std::get_if<SessionUpdate>(&input.body))
     on_session(*day);
   else
-    flush();
+    on_time();
   run_timers();
   finish_reconcile();
   route_when_quiet();
@@ -95,6 +99,31 @@ void Engine::State::on_control(const Control& control) {
     case ControlKind::kNone:
       return;
   }
+}
+
+// Time passes for the watch only here: in a replay it comes with the bars, and what is pushed before them is no
+// silence.
+void Engine::State::on_time() {
+  watch_feed_and_link();
+  flush();
+}
+
+// An override is told when it begins and when it ends; it ends by the engine's own time.
+void Engine::State::apply_overrides() {
+  if (given.overrides.empty() || (overrides_told && now < overrides_change)) return;
+  const Time before = overrides_told ? overrides_change : now;
+  overrides_change = std::numeric_limits<Time>::max();
+  for (const LimitOverride& o : given.overrides) {
+    const bool ended = now >= o.until;
+    if (!ended) overrides_change = std::min(overrides_change, o.until);
+    if (overrides_told ? !ended || o.until < before : ended) continue;
+    std::array<char, 201> text{};
+    std::snprintf(text.data(), text.size(), "override of %s by %s %s: %s", o.limit.str().c_str(),
+                  o.issued_by.str().c_str(), ended ? "has ended" : "holds", o.reason.str().c_str());
+    alert(Severity::kWarning, Symbol{}, text.data());
+  }
+  overrides_told = true;
+  config.limits = limits_at(given, now);
 }
 
 // Everything that waits for time: it passes only with inputs.
@@ -134,9 +163,9 @@ void Engine::reserve(Outputs& outputs) const {
   outputs.records.reserve(symbols * (4 * state_->strategy_count + 8) + 64);
 }
 
-const EngineConfig& Engine::config() const { return state_->config; }
+const EngineConfig& Engine::config() const { return state_->given; }
 bool Engine::link_up() const { return state_->link_up; }
-bool Engine::ready() const { return state_->ready; }
+bool Engine::ready() const { return state_->ready && state_->link_up; }
 bool Engine::kill_switch() const { return state_->kill.latched; }
 Time Engine::now() const { return state_->now; }
 std::uint64_t Engine::last_stream_id() const { return state_->stream_id; }

@@ -74,6 +74,16 @@ Denial Engine::State::gate(std::uint32_t symbol, RiskRequest request) const {
   return check_risk(Stage::kOrder, request, snapshot(symbol));
 }
 
+Denial Engine::check_order(const Symbol& symbol, Quantity quantity, OrderType type, Money limit_price) const {
+  const std::uint32_t index = state_->symbol_index.find(symbol);
+  if (index == kNil) return {RejectCode::kUnknownSymbol, Unit::kNone, 0, 0, 0};
+  RiskRequest request;
+  request.quantity = quantity;
+  request.order_type = type;
+  request.limit_price = limit_price;
+  return state_->gate(index, request);
+}
+
 // For an order that is sent again or replaced: it already counts as exposure, so it is looked at as if it were not
 // there.
 Denial Engine::State::gate_without_working(std::uint32_t symbol, const RiskRequest& request) {

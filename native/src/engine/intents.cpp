@@ -92,6 +92,7 @@ void Engine::State::verdict(const Intent& intent, bool accepted, RejectCode code
   v.slice = slice;
   v.decision_time = intent.decision_time;
   v.time = now;
+  v.generation = config.generation;
   out->records.emplace_back(v);
   if (slice == 0) ++(accepted ? counts.accepted : counts.rejected);
   if (!accepted) ++counts.rejections[static_cast<std::size_t>(code)];

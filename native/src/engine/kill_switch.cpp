@@ -56,6 +56,8 @@ void Engine::State::release(const Control& control) {
   // The person has seen the loss: it is measured from here, and the size comes back by the ladder.
   calendar.peak = calendar.day_high = account_known ? equity() : Money{};
   for (SymbolState& symbol : symbols) symbol.cross_pending = false;
+  recent = RecentEquity{};
+  ready = ready && link_up;
 }
 
 // Called after every input while latched: one step further when the last is confirmed.
@@ -64,11 +66,24 @@ void Engine::State::advance_kill() {
   bool working = false;
   for (const SymbolState& symbol : symbols) {
     if (symbol.working == kNil) continue;
-    if (orders[symbol.working].origin != Origin::kKillSwitch) return;  // its cancel is not confirmed
+    if (orders[symbol.working].origin != Origin::kKillSwitch) {  // its cancel is not confirmed
+      if (!link_up) {
+        look_by_rest();
+        set_kill_phase(KillPhase::kFlattenPending);
+      }
+      return;
+    }
     working = true;
   }
-  if (!link_up || (!ready && !kill.verifying)) return set_kill_phase(KillPhase::kFlattenPending);
+  if (!link_up) look_by_rest();
+  if (!ready && !kill.verifying) return set_kill_phase(KillPhase::kFlattenPending);
   if (kill.verifying || now < kill.verify_next) return;
+  if (kill.look) {
+    kill.look = false;
+    reconcile = Reconcile{};
+    ask_snapshot();
+    return set_kill_phase(KillPhase::kFlattenPending);
+  }
   bool waiting = false;
   for (std::uint32_t s = 0; s < symbol_count; ++s) {
     if (symbols[s].working != kNil || symbols[s].book.position == 0) continue;
@@ -78,7 +93,7 @@ void Engine::State::advance_kill() {
       waiting = true;
   }
   // Sent after the close they wait for the open at the broker: should this process die, they are there all the same.
-  if (waiting || (working && market_closed())) return set_kill_phase(KillPhase::kFlattenPending);
+  if (waiting || (working && (!link_up || market_closed()))) return set_kill_phase(KillPhase::kFlattenPending);
   if (working) return set_kill_phase(KillPhase::kFlattening);
   for (std::uint32_t s = 0; s < symbol_count; ++s) {
     bool opposite = false;  // the account is flat and its strategies are not: they cross at the next open
@@ -91,6 +106,26 @@ void Engine::State::advance_kill() {
   set_kill_phase(KillPhase::kFlattening);
   reconcile = Reconcile{};
   ask_snapshot();
+}
+
+// The stream is down: what became of orders and positions is asked for by REST, ever more seldom, and the account so
+// reconciled is traded flat by REST as well.
+void Engine::State::look_by_rest() {
+  if (now < kill.look_next || reconcile.request != 0 || reconcile.phase != ReconcilePhase::kIdle) return;
+  kill.look_next = now + (config.retry_after << std::min<std::uint32_t>(kill.looks++, 5));
+  reconcile = Reconcile{};
+  ask_snapshot();
+}
+
+// A cancel of an order that no book knows; its end shows in the next snapshot.
+void Engine::State::push_foreign_cancel(const BrokerOrder& order) {
+  BrokerRequest request;
+  request.kind = RequestKind::kCancel;
+  request.request_id = next_request++;
+  request.client_order_id = order.client_order_id;
+  request.broker_order_id = order.broker_order_id;
+  request.symbol = order.symbol;
+  out->requests.push_back(request);
 }
 
 // A reduce-only market order for all that the account holds of the symbol. It passes the gate like any other.

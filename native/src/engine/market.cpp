@@ -31,6 +31,7 @@ std::int64_t fit(Int128 value) {
 }  // namespace
 
 void Engine::State::on_bar(const BarUpdate& bar) {
+  feed_seen = now;
   if (bar.event_time > bar_time) {
     evaluate();  // the bars of one time are taken together: half of them are no picture of the account
     bar_time = bar.event_time;
@@ -150,7 +151,7 @@ void Engine::State::roll_calendar() {
   calendar.loss_pause = false;
 }
 
-// Back in by a quarter of the cut after each profitable day, as far as the drawdown allows.
+// Back in by a part of the cut after each profitable day, as far as the drawdown allows.
 void Engine::State::climb_ladder() {
   const RiskLimits& l = config.limits;
   if (!account_known || ladder >= kRatioScale || equity() <= calendar.day_start) return;
@@ -158,7 +159,8 @@ void Engine::State::climb_ladder() {
   const std::int64_t top = drawdown >= l.drawdown_halve    ? l.drawdown_halve_factor
                            : drawdown >= l.drawdown_reduce ? l.drawdown_reduce_factor
                                                            : kRatioScale;
-  ladder = std::max(ladder, std::min(top, ladder + ladder_cut / 4));
+  const std::int64_t back = l.reentry_step == kNoLimit ? ladder_cut : ladder_cut * l.reentry_step / kRatioScale;
+  ladder = std::max(ladder, std::min(top, ladder + back));
 }
 
 // The limits that look at equity. Asked before each batch of orders, after the bars of a time, and when time passes.
@@ -176,7 +178,14 @@ void Engine::State::evaluate() {
     ladder = step;
     ladder_cut = kRatioScale - step;
   }
+  const Money recent_high = recent.high_with(bar_time, worth);
+  recheck();
   if (kill.latched) return;
+  if (l.rapid_decline != kNoLimit && recent_high.raw > 0 &&
+      (static_cast<Int128>(recent_high.raw) - worth.raw) * kRatioScale >=
+          static_cast<Int128>(l.rapid_decline) * recent_high.raw) {
+    return trip("equity fell too fast within five minutes", "engine", true);
+  }
   if (drawdown >= l.drawdown_stop) return trip("drawdown limit reached", "engine", true);
   const Int128 lost = static_cast<Int128>(calendar.day_high.raw) - worth.raw;
   if (l.kill_on_daily_loss && l.daily_loss != kNoLimit && calendar.day_high.raw > 0 &&
@@ -194,7 +203,7 @@ RiskRecord Engine::State::risk_record() const {
   RiskRecord r;
   r.kill_switch = kill.latched;
   r.paused = paused;
-  r.ready = ready;
+  r.ready = ready && link_up;
   r.kill_reason = kill.reason;
   r.equity = account_known ? equity() : Money{};
   r.day_high_equity = calendar.day_high;

@@ -164,6 +164,7 @@ void Engine::State::finished(Order& order) {
       state.flatten_tries = 0;
     } else {
       state.flatten_next = now + (config.retry_after << std::min<std::uint32_t>(state.flatten_tries++, 6));
+      kill.look = true;
     }
   }
 }

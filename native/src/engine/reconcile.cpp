@@ -18,6 +18,8 @@ bool Engine::State::of_snapshot(const BrokerEvent& event) const {
 // The stream is new: whatever was asked over the old one, or by a process that died, has no answer any more.
 void Engine::State::on_link_up() {
   link_up = true;
+  link_up_at = now;
+  link_down_at = 0;
   ready = false;
   shutdown = false;
   for (SymbolState& symbol : symbols) {
@@ -34,6 +36,7 @@ void Engine::State::on_link_up() {
 }
 
 void Engine::State::on_link_down() {
+  if (link_up || link_down_at == 0) link_down_at = now;
   link_up = false;
   ready = false;
   reconcile = Reconcile{};
@@ -63,6 +66,8 @@ void Engine::State::on_snapshot_order(const BrokerEvent& event) {
   }
   if (!is_terminal(event.order.state)) {
     alert(Severity::kCritical, event.order.symbol, "the broker works an order that is not in the journal");
+    // It may hold the shares that the switch wants to sell.
+    if (kill.latched) push_foreign_cancel(event.order);
   }
 }
 
@@ -133,6 +138,7 @@ void Engine::State::adopt_account() {
     if (account_known)
       alert(Severity::kWarning, Symbol{}, "cash was set to the broker's: fees, dividends or transfers");
     cash = reconcile.cash;
+    recent = RecentEquity{};  // money that left is no loss
   }
   const Money base = reconcile.equity.raw > 0 ? reconcile.equity : equity();
   if (base.raw > 0) {

@@ -13,6 +13,7 @@ bool in_use(const Sub& s) { return s.book.position != 0 || s.phase != SubPhase::
 
 void Engine::State::carry_over(const State& old) {
   now = old.now;
+  config.limits = limits_at(given, now);
   next_request = old.next_request;
   next_offset = old.next_offset;
   stream_id = old.stream_id;
@@ -134,6 +135,11 @@ void Engine::State::carry_over(const State& old) {
 // The exposures are put in by refresh(), which comes next.
 void Engine::State::carry_estimates(const State& old, std::span<const std::uint32_t> symbol_of) {
   session = old.session;
+  recent = old.recent;
+  feed_seen = old.feed_seen;
+  link_up_at = old.link_up_at;
+  link_down_at = old.link_down_at;
+  breaches = old.breaches;
   estimate_time = old.estimate_time;
   scenarios.count = old.scenarios.count;
   for (std::size_t i = 0; i < old.symbol_count; ++i) {

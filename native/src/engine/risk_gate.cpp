@@ -269,14 +269,14 @@ constexpr CheckScope kOfIntent   {.intent = true,  .order = false, .reduce_only 
 constexpr CheckScope kOfOrder    {.intent = false, .order = true,  .reduce_only = true,  .kill_switch = false};
 constexpr CheckScope kOpening    {.intent = false, .order = true,  .reduce_only = false, .kill_switch = false};
 
-// Closing orders of the kill switch still need a link, a reconciled account and a known symbol; what they skip would keep a
+// Closing orders of the kill switch still need a reconciled account (by REST alone if the stream is down) and a known symbol; what they skip would keep a
 // position open in exactly the situation that the switch is for (a dead feed has no fresh price).
 constexpr std::array kChecks = {
     RiskCheck{"kill_switch", kill_switch, kNotForKill},
     RiskCheck{"shutdown", shutdown, kAlways},
     RiskCheck{"in_time", in_time, kOfIntent},
     RiskCheck{"champion", champion, kOfIntent},
-    RiskCheck{"link", link, kAlways},
+    RiskCheck{"link", link, kNotForKill},
     RiskCheck{"reconciled", reconciled, kAlways},
     RiskCheck{"position_mismatch", position_mismatch, kNotForKill},
     RiskCheck{"limits_present", limits_present, kNotForKill},
@@ -364,7 +364,11 @@ bool RiskLimits::complete() const {
                              max_value_at_risk,
                              max_volatility,
                              skip_first,
-                             skip_last};
+                             skip_last,
+                             reentry_step,
+                             rapid_decline,
+                             feed_lost_after,
+                             broker_lost_after};
   return std::none_of(values.begin(), values.end(), [](std::int64_t value) { return value < 0; });
 }
 

@@ -133,10 +133,36 @@ struct Kill {
   bool flatten = false;
   bool verifying = false;
   Time verify_next = 0;
+  bool look = false;        // a closing order was refused: look what else is at the broker
+  Time look_next = 0;       // with the stream down: ask the broker by REST again at this time
+  std::uint32_t looks = 0;  // so far
   KillPhase phase = KillPhase::kReleased;
   std::uint32_t number = 0;  // of latches so far
   ShortText reason;
   ShortText issued_by;
+};
+
+// The highest equity of the last five minutes, in steps of five seconds.
+struct RecentEquity {
+  static constexpr Time kStep = 5'000'000'000;
+  static constexpr std::int64_t kSteps = 61;
+  struct Slot {
+    std::int64_t step = -1;
+    Money high;
+  };
+  std::array<Slot, kSteps> slots{};
+
+  // Notes the equity as of the bars of `time` and returns the highest one of the window, this one included.
+  Money high_with(Time time, Money equity);
+};
+
+// What market moves have pushed beyond a limit: one bit each, so that each is told once.
+enum Breach : std::uint32_t {
+  kBreachPosition = 1,
+  kBreachGross = 2,
+  kBreachNet = 4,
+  kBreachValueAtRisk = 8,
+  kBreachVolatility = 16,
 };
 
 struct Totals {
@@ -158,7 +184,10 @@ struct Calendar {
 struct Engine::State {
   explicit State(EngineConfig c);
 
-  EngineConfig config;
+  EngineConfig given;         // as configured
+  EngineConfig config;        // ... with the overrides in its limits
+  Time overrides_change = 0;  // when the next override ends
+  bool overrides_told = false;
   std::size_t symbol_count, strategy_count;
   FlatIndex<Symbol> symbol_index;
   FlatIndex<StrategyId> strategy_index;
@@ -176,6 +205,9 @@ struct Engine::State {
   std::vector<Int128> group_gross;  // by the group's first symbol
   Time estimate_time = 0;
   SessionUpdate session;
+  RecentEquity recent;
+  Time feed_seen = 0, link_up_at = 0, link_down_at = 0;
+  std::uint32_t breaches = 0;
   std::int64_t assumed_move;
 
   Time now = 0;
@@ -208,6 +240,8 @@ struct Engine::State {
   // engine.cpp
   void step(const Input& input);
   void on_control(const Control& control);
+  void on_time();
+  void apply_overrides();
   void run_timers();
   void alert(Severity severity, const Symbol& symbol, std::string_view text);
 
@@ -292,6 +326,8 @@ struct Engine::State {
   void refresh(std::uint32_t symbol);
   void roll_calendar();
   void evaluate();
+  void watch_feed_and_link();
+  void recheck();
   void climb_ladder();
   [[nodiscard]] Money equity() const;
   [[nodiscard]] std::int64_t drawdown_ratio() const;
@@ -310,6 +346,7 @@ struct Engine::State {
   void on_link_up();
   void on_link_down();
   void ask_snapshot();
+  void push_foreign_cancel(const BrokerOrder& order);
   void on_snapshot_order(const BrokerEvent& event);
   void on_snapshot_end();
   [[nodiscard]] bool of_snapshot(const BrokerEvent& event) const;
@@ -322,6 +359,7 @@ struct Engine::State {
   void release(const Control& control);
   void advance_kill();
   bool flatten_symbol(std::uint32_t symbol);
+  void look_by_rest();
   void set_kill_phase(KillPhase phase);
   void verified();
 

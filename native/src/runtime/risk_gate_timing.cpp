@@ -4,9 +4,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <string>
 #include <vector>
 
-#include "tradewind/engine/risk_gate.hpp"
+#include "tradewind/engine/engine.hpp"
 
 #if defined(__x86_64__)
 #include <x86intrin.h>
@@ -17,6 +18,7 @@ namespace tradewind {
 namespace {
 
 constexpr Time kNow = 1'700'000'000'000'000'000;
+constexpr Money kPrice{100 * kMoneyScale};
 
 // The time-stamp counter, ordered against the work around it; elsewhere the steady clock.
 [[nodiscard]] std::uint64_t ticks() {
@@ -50,78 +52,122 @@ constexpr Time kNow = 1'700'000'000'000'000'000;
   return pairs[5'000];
 }
 
-// 63 days of returns of up to 2 %, different for each symbol.
-[[nodiscard]] Estimate quiet_market(std::int64_t i) {
-  RiskEstimate row;
-  row.time = kNow;
-  row.count = 63;
-  for (std::int64_t t = 0; t < row.count; ++t)
-    row.returns[static_cast<std::size_t>(t)] = static_cast<std::int32_t>((t * 7'919 + i * 104'729) % 40'001 - 20'000);
-  return estimate_of(row);
-}
+// An account of a thousand million that is connected, reconciled and in the middle of a session, and holds nothing yet.
+class Account {
+ public:
+  explicit Account(const EngineConfig& config) : engine_(config) {
+    engine_.reserve(outputs_);
+    step(SessionUpdate{kNow - kHour, kNow + kHour, kNow + 24 * kHour});
+    BarUpdate index;
+    index.symbol = Symbol("INDEX");
+    index.event_time = kNow;
+    index.context = true;
+    index.volatility_index = 15 * kMoneyScale;
+    step(index);
+    answer(step(event(BrokerEventKind::kLinkUp)));
+    for (const SymbolConfig& symbol : config.symbols) step(bar_of(symbol.symbol));
+    for (std::size_t i = 0; i < config.symbols.size(); ++i) step(row_of(config.symbols, i));
+  }
 
-// A healthy account of a million; `i` moves the price and the position so that no two neighbours are alike.
-[[nodiscard]] RiskSnapshot healthy(const EngineConfig& config, const std::vector<Estimate>& estimates,
-                                   const Scenarios& scenarios, std::int64_t i) {
-  RiskSnapshot s;
-  s.estimate = &estimates[static_cast<std::size_t>(i) % estimates.size()];
-  s.scenarios = &scenarios;
-  s.in_group = true;
-  s.group_gross = 5'000 * kMoneyScale;
-  s.now = kNow + i;
-  s.limits = &config.limits;
-  s.symbol = &config.symbols[static_cast<std::size_t>(i) % config.symbols.size()];
-  s.mode = config.mode;
-  s.link_up = s.reconciled = s.account_known = true;
-  s.equity = s.day_high = s.week_start = s.month_start = s.peak = Money{1'000'000 * kMoneyScale};
-  s.price = Money{(100 + i % 50) * kMoneyScale};
-  s.price_time = s.now;
-  s.position = Quantity{(i % 3) * kQuantityScale};
-  s.gross = s.net_long = s.net_short = 10'000 * kMoneyScale;
-  s.leverage = 2 * kRatioScale;
-  s.volatility_index = 15 * kMoneyScale;
-  return s;
-}
+  void open(std::size_t orders) {
+    const EngineConfig& config = engine_.config();
+    for (std::size_t i = 0; i < orders; ++i) {
+      Intent intent;
+      intent.id = IntentId("open-" + std::to_string(i));
+      intent.strategy = config.strategies[0].uid;
+      intent.symbol = config.symbols[i].symbol;
+      intent.target = Quantity{(i % 2 == 0 ? 1 : -1) * kQuantityScale};
+      intent.decision_time = kNow;
+      intent.valid_until = kNow + kHour;
+      step(intent);
+    }
+    Control flush;
+    flush.kind = ControlKind::kFlush;
+    answer(step(flush));
+  }
 
-[[nodiscard]] RiskRequest small_order(const RiskSnapshot& snapshot, std::int64_t i) {
-  RiskRequest request;
-  request.quantity = Quantity{(1 + i % 4) * kQuantityScale};
-  request.order_type = OrderType::kLimit;
-  request.limit_price = snapshot.price;
-  request.valid_until = snapshot.now + 1'000'000'000;
-  request.champion = request.gates_passed = true;
-  request.strategy_gross = 1'000 * kMoneyScale;
-  request.capital_budget = Money{kNoLimit};
-  request.capital_share = kRatioScale;
-  return request;
-}
+  [[nodiscard]] const Engine& engine() const { return engine_; }
+
+ private:
+  static constexpr Time kHour = 3'600'000'000'000;
+
+  static BrokerEvent event(BrokerEventKind kind) {
+    BrokerEvent e;
+    e.kind = kind;
+    return e;
+  }
+  static BarUpdate bar_of(const Symbol& symbol) {
+    BarUpdate bar;
+    bar.symbol = symbol;
+    bar.event_time = kNow;
+    bar.open = bar.high = bar.low = bar.close = kPrice;
+    return bar;
+  }
+  // 63 days of returns of up to 2 %, different for each symbol; groups of five.
+  static RiskEstimate row_of(const std::vector<SymbolConfig>& symbols, std::size_t i) {
+    RiskEstimate row;
+    row.symbol = symbols[i].symbol;
+    row.group = symbols[i / 5 * 5].symbol;
+    row.time = kNow;
+    row.first = i == 0;
+    row.last = i + 1 == symbols.size();
+    row.count = 63;
+    for (std::size_t t = 0; t < row.count; ++t)
+      row.returns[t] = static_cast<std::int32_t>((t * 7'919 + i * 104'729) % 40'001) - 20'000;
+    return row;
+  }
+
+  template <class Body>
+  std::vector<BrokerRequest> step(const Body& body) {
+    Input input;
+    input.now = kNow;
+    input.body = body;
+    engine_.step(input, outputs_);
+    return outputs_.requests;
+  }
+  void answer(const std::vector<BrokerRequest>& requests) {
+    for (const BrokerRequest& request : requests) {
+      BrokerEvent e;
+      e.request_id = request.request_id;
+      if (request.kind == RequestKind::kSnapshot) {
+        e.kind = BrokerEventKind::kAccount;
+        e.cash = e.equity = Money{1'000'000'000 * kMoneyScale};
+        e.buying_power = Money{2 * e.cash.raw};
+        step(e);
+        e.kind = BrokerEventKind::kSnapshotEnd;
+      } else {
+        e.kind = BrokerEventKind::kSubmitAccepted;
+        e.order.client_order_id = request.client_order_id;
+        e.order.broker_order_id = BrokerOrderId("b-" + std::to_string(request.request_id));
+        e.order.state = OrderState::kAccepted;
+        e.order.quantity = request.quantity;
+      }
+      step(e);
+    }
+  }
+
+  Engine engine_;
+  Outputs outputs_;
+};
 
 }  // namespace
 
-void time_risk_gate(const EngineConfig& config, std::uint64_t checks, RiskGateTiming& timing) {
-  if (config.symbols.empty()) throw ConfigError("engine.symbols: name at least one");
+void time_risk_gate(const EngineConfig& config, std::size_t open_orders, std::uint64_t checks, RiskGateTiming& timing) {
+  if (config.symbols.size() < open_orders || config.symbols.empty())
+    throw ConfigError("engine.symbols: name one for each open order");
   if (!config.limits.complete()) throw ConfigError("engine.limits: a limit is absent");
-  std::vector<RiskSnapshot> snapshots;
-  std::vector<RiskRequest> requests;
-  std::vector<Estimate> estimates;
-  Scenarios scenarios;
-  scenarios.count = 63;
-  for (std::size_t i = 0; i < config.symbols.size(); ++i) {
-    estimates.push_back(quiet_market(static_cast<std::int64_t>(i)));
-    scenarios.add(estimates.back(), 0, 0, 100'000 / static_cast<std::int64_t>(config.symbols.size()) * 100, +1);
-  }
-  for (std::int64_t i = 0; i < 256; ++i) {
-    snapshots.push_back(healthy(config, estimates, scenarios, i));
-    requests.push_back(small_order(snapshots.back(), i));
-  }
+  Account account(config);
+  account.open(open_orders);
+  const Engine& engine = account.engine();
+  timing.working = engine.working_orders();
   const double scale = ns_per_tick();
   const std::uint64_t nothing = ticks_of_nothing();
   timing.clock_ns = static_cast<double>(nothing) * scale;
   for (std::uint64_t n = 0; n < checks; ++n) {
-    const std::size_t i = n % snapshots.size();
+    const Symbol& symbol = config.symbols[n * 7 % config.symbols.size()].symbol;
+    const Quantity quantity{(n % 2 == 0 ? 1 : -1) * (1 + static_cast<std::int64_t>(n % 4)) * kQuantityScale};
     const std::uint64_t begin = ticks();
-    bool denied = check_risk(Stage::kIntent, requests[i], snapshots[i]).denied();
-    denied = denied || check_risk(Stage::kOrder, requests[i], snapshots[i]).denied();
+    const bool denied = engine.check_order(symbol, quantity, OrderType::kLimit, kPrice).denied();
     const std::uint64_t end = ticks();
     timing.accepted += denied ? 0 : 1;
     const std::uint64_t spent = end - begin > nothing ? end - begin - nothing : 0;

@@ -94,9 +94,24 @@ class Limits(TypedDict):
     max_volatility_pct: float | None  # of the account, annual
     session_skip_first_ns: int | None  # no orders this long after the open; null, with the next: at any time
     session_skip_last_ns: int | None  # ... and before the close
+    reentry_step: float | None  # of the drawdown ladder's cut, given back per profitable day
+    rapid_decline_pct: float | None  # lost within five minutes: kill switch
+    feed_lost_after_ns: int | None  # no bar for so long within a session: kill switch
+    broker_lost_after_ns: int | None  # the broker's stream down for so long: kill switch
     allow_short: bool
     volatility_required: NotRequired[bool]  # no index, no entries
     kill_on_daily_loss: NotRequired[bool]
+    kill_flattens: NotRequired[bool]  # also when the feed or the broker is lost; default true
+
+
+class OverrideEntry(TypedDict):
+    """One limit for a while; it ends by itself at ``until``, ns UTC, by the engine's own time."""
+
+    limit: str  # a key of `Limits`
+    value: str | float | int | None
+    until: int
+    by: str
+    reason: NotRequired[str]
 
 
 class EngineConfig(TypedDict):
@@ -107,6 +122,8 @@ class EngineConfig(TypedDict):
     symbols: list[SymbolEntry]
     strategies: list[StrategyEntry]
     limits: Limits
+    overrides: NotRequired[list[OverrideEntry]]
+    policy_generation: NotRequired[int]  # of the policy; stands in each verdict
     day_offset_ns: NotRequired[int]  # a trading day begins at 00:00 UTC plus this; default 5 h
     order_ttl_ns: NotRequired[int]  # 0 = orders do not time out
     retry_after_ns: NotRequired[int]
@@ -170,6 +187,14 @@ class Engine:
     def positions(self) -> list[dict[str, Any]]:
         """Each (strategy, symbol) and, under strategy "", the account's position that is or was held."""
         return self._native.positions()
+
+    def check_order(self, symbol: str, quantity: int, limit_price: int = 0) -> dict[str, Any]:
+        """What the risk gate would say to this order now; nothing is sent.
+
+        ``quantity`` is signed, a ``limit_price`` of 0 makes it a market order. ``code`` is OK or the reject code, with
+        ``value``, ``limit``, ``passes`` (what would have passed) and ``message``.
+        """
+        return self._native.check_order(symbol, quantity, limit_price)
 
     def open_orders(self) -> list[dict[str, Any]]:
         """The latest record of each order that has not ended."""

@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from tradewind.specs import RiskPolicy, Strategy
-from tradewind.specs.base import duration_ns
+from tradewind.specs.base import duration_ns, interval_ns
+from tradewind.specs.risk import Limits, Override, overridden
 
 # A market order reserves its notional plus this much, because its price is not known yet (Alpaca reserves 2.5 to 4 %).
 MARKET_ORDER_BUFFER = 0.04
@@ -46,12 +47,30 @@ def engine_config(policy: RiskPolicy, strategies: Sequence[Strategy]) -> dict[st
             {"uid": s.uid, "capital_share": s.spec.capital_share, "rests_overnight": s.spec.bars == "1d"}
             for s in sorted(strategies, key=lambda s: s.uid)
         ],
-        "limits": _limits(policy),
+        "limits": _limits(policy, limits, strategies),
+        "overrides": [entry for override in policy.spec.overrides for entry in _override(policy, override, strategies)],
+        "policy_generation": policy.metadata.generation,
     }
 
 
-def _limits(policy: RiskPolicy) -> dict[str, Any]:
-    limits = policy.spec.limits
+def _override(policy: RiskPolicy, override: Override, strategies: Sequence[Strategy]) -> list[dict[str, Any]]:
+    """What of the engine's limits it changes. Raises ValueError when that is nothing."""
+    usual = _limits(policy, policy.spec.limits, strategies)
+    changed = _limits(policy, overridden(policy.spec.limits, override), strategies)
+    names = [name for name, value in changed.items() if value != usual[name]]
+    if not names:
+        raise ValueError(
+            f"RiskPolicy/{policy.metadata.name}: overrides: {override.limit} as {override.value:g} changes nothing "
+            "that the risk gate holds; remove it"
+        )
+    until = round(override.until.timestamp()) * 10**9
+    who = {"until": until, "by": override.by, "reason": override.reason}
+    return [{"limit": name, "value": changed[name], **who} for name in names]
+
+
+def _limits(policy: RiskPolicy, limits: Limits, strategies: Sequence[Strategy]) -> dict[str, Any]:
+    kill = policy.spec.kill_switch
+    bar = min(interval_ns(strategy.spec.bars) for strategy in strategies)
     reduce, halve, stop = limits.drawdown
     return {
         "max_order_notional": limits.order.max_notional,
@@ -90,6 +109,11 @@ def _limits(policy: RiskPolicy) -> dict[str, Any]:
         "max_volatility_pct": limits.volatility.portfolio,
         "session_skip_first_ns": duration_ns(limits.session.skip_first),
         "session_skip_last_ns": duration_ns(limits.session.skip_last),
+        "reentry_step": limits.reentry_step,
+        "rapid_decline_pct": kill.rapid_decline,
+        "feed_lost_after_ns": bar + duration_ns(kill.feed_lost_after),
+        "broker_lost_after_ns": duration_ns(kill.broker_lost_after),
+        "kill_flattens": kill.flatten,
         "allow_short": limits.shorting,
         "volatility_required": False,
         "kill_on_daily_loss": False,

@@ -272,7 +272,7 @@ def _executor(policy: RiskPolicy, strategies: Sequence[Strategy], site: Site) ->
             "bus": site.bus,
             "group": f"executor-{name}",
             "account": name,
-            "policy_generation": policy.metadata.generation,
+            **executor_policy(policy, strategies),
             "clock": "wall" if site.replay is None else "lockstep" if site.replay.lockstep else "recorded",
             "state_dir": f"{site.state_dir}/executors",
             "sync": runtime.sync.lower(),
@@ -285,18 +285,27 @@ def _executor(policy: RiskPolicy, strategies: Sequence[Strategy], site: Site) ->
                 "timeout_ms": duration_ns(policy.spec.broker.request_timeout) // 10**6,
                 "connections": policy.spec.broker.connections,
             },
-            "engine": engine_config(policy, strategies),
             "volatility": _volatility_source(policy, strategies, site),
-            "calendar": policy.spec.limits.session.calendar,
-            "estimates": {
-                "days": policy.spec.limits.volatility.look_back_days,
-                "min_days": policy.spec.limits.volatility.min_days,
-                "pair_correlation": policy.spec.limits.exposure.pair_correlation,
-            },
         },
         secrets=BROKER_KEYS,
         after=("venue",) if simulated else (),
     )
+
+
+def executor_policy(policy: RiskPolicy, strategies: Sequence[Strategy]) -> dict[str, Any]:
+    """The part of an executor's configuration that it takes over while it runs."""
+    limits, kill = policy.spec.limits, policy.spec.kill_switch
+    return {
+        "policy_generation": policy.metadata.generation,
+        "engine": engine_config(policy, strategies),
+        "calendar": limits.session.calendar,
+        "estimates": {
+            "days": limits.volatility.look_back_days,
+            "min_days": limits.volatility.min_days,
+            "pair_correlation": limits.exposure.pair_correlation,
+        },
+        "kill_switch": {"engaged": kill.engaged, "flatten": kill.flatten, "released_by": kill.released_by},
+    }
 
 
 def _volatility_source(policy: RiskPolicy, strategies: Sequence[Strategy], site: Site) -> dict[str, Any] | None:

@@ -5,11 +5,11 @@ Defaults are design decisions (docs/decisions); shares are fractions of equity u
 
 from __future__ import annotations
 
-from datetime import datetime
+from decimal import Decimal
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
 from tradewind.specs.base import (
     Document,
@@ -155,7 +155,7 @@ class Limits(SpecModel):
         max_length=3,
         description="Drawdown ladder: two rungs shrink positions, the third (size 0) flattens and trips the switch.",
     )
-    reentry_step: PositiveFraction = later(0.25, description="Share of the cut given back per profitable day.")
+    reentry_step: PositiveFraction = Field(0.25, description="Share of the cut given back per profitable day.")
     position: PositionLimits = Field(default_factory=PositionLimits)
     exposure: ExposureLimits = Field(default_factory=ExposureLimits)
     order: OrderLimits = Field(default_factory=OrderLimits)
@@ -182,21 +182,36 @@ class Limits(SpecModel):
 class KillSwitch(SpecModel):
     """The latch that stops everything."""
 
-    engaged: bool = later(False, description="True: refuse, cancel and, if flatten, close every position.")
-    flatten: bool = later(True, description="Close positions when the switch trips.")
-    released_by: str = later("", description="Person who releases a latched switch.")
-    rapid_decline: PositiveFraction = later(0.02, description="Loss within five minutes that trips the switch.")
-    feed_lost_after: Duration = later("2m", description="Silence of the data feed that trips the switch.")
+    engaged: bool = Field(False, description="True: refuse, cancel and, if flatten, close every position.")
+    flatten: bool = Field(
+        True, description="Close positions, too, when engaged or when the feed or the broker is lost; losses always do."
+    )
+    released_by: str = Field(
+        "", max_length=100, description="Person who releases a latched switch, when changed in a running policy."
+    )
+    rapid_decline: PositiveFraction = Field(0.02, description="Loss within five minutes that trips the switch.")
+    feed_lost_after: Duration = Field(
+        "2m", description="Silence of the data feed, beyond one bar and within a session, that trips the switch."
+    )
+    broker_lost_after: Duration = Field(
+        "5m", description="Outage of the broker's stream that trips the switch, unless the market is closed."
+    )
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> KillSwitch:
+        if self.engaged and self.released_by:
+            raise ValueError(f"engaged and releasedBy ({self.released_by}) contradict each other: remove one")
+        return self
 
 
 class Override(SpecModel):
     """A temporary change of one limit."""
 
-    limit: str = Field(description="Dotted path of the limit, e.g. position.maxShare.")
+    limit: str = Field(description="Dotted path of the limit below spec.limits, e.g. position.maxShare.")
     value: float
-    until: datetime = Field(description="The override ends by itself at this time.")
-    by: str = Field(min_length=1, description="Person who asked.")
-    reason: str = Field(min_length=1)
+    until: AwareDatetime = Field(description="The override ends by itself at this time, which names its zone.")
+    by: str = Field(min_length=1, max_length=48, description="Person who asked.")
+    reason: str = Field(min_length=1, max_length=90)
 
 
 class Broker(SpecModel):
@@ -238,8 +253,37 @@ class RiskPolicySpec(SpecModel):
     broker: Broker = Field(default_factory=Broker)
     limits: Limits = Field(default_factory=Limits)
     kill_switch: KillSwitch = Field(default_factory=KillSwitch)
-    overrides: list[Override] = later(default_factory=list, description="Temporary overrides.")
+    overrides: list[Override] = Field(
+        default_factory=list, max_length=32, description="Temporary overrides of single limits."
+    )
     execution: ExecutorRuntime = Field(default_factory=ExecutorRuntime)
+
+    @model_validator(mode="after")
+    def _overrides_fit(self) -> RiskPolicySpec:
+        for override in self.overrides:
+            overridden(self.limits, override)
+        return self
+
+
+def overridden(limits: Limits, override: Override) -> Limits:
+    """`limits` with one of them changed. Raises ValueError naming a path that is no number or can't be this one."""
+    values: dict[str, Any] = limits.model_dump(by_alias=True)
+    inner: Any = values
+    *parents, last = override.limit.split(".")
+    for parent in parents:
+        inner = inner.get(parent) if isinstance(inner, dict) else None
+    old = inner.get(last) if isinstance(inner, dict) else None
+    if isinstance(old, bool) or not (isinstance(old, int | float) or last == "maxNotional"):
+        raise ValueError(f"overrides: {override.limit} is not a number of spec.limits, e.g. position.maxShare")
+    text = last == "maxNotional"
+    whole = isinstance(old, int) and override.value == int(override.value)
+    inner[last] = (
+        format(Decimal(str(override.value)), "f") if text else int(override.value) if whole else override.value
+    )
+    try:
+        return Limits.model_validate(values)
+    except ValidationError as error:
+        raise ValueError(f"overrides: {override.limit}: {error.errors()[0]['msg']}") from None
 
 
 class RiskPolicy(Document):

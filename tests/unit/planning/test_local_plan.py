@@ -311,10 +311,18 @@ def test_the_engine_is_told_the_policys_own_figures() -> None:
             "maxEstimateAge": "37d",
         },
         "session": {"skipFirst": "38s", "skipLast": "39s"},
+        "reentryStep": 0.41,
         "restricted": ["MSFT"],
         "shorting": False,
     }
-    own = policy("paper", "one", account="live", limits=limits)
+    kill = {"flatten": False, "rapidDecline": 0.042, "feedLostAfter": "43s", "brokerLostAfter": "44s"}
+    who = {"until": "2030-01-02T10:00:00-05:00", "by": "ada", "reason": "index change"}
+    overrides = [
+        {"limit": "position.maxShare", "value": 0.45, **who},
+        {"limit": "position.maxNotional", "value": 46000.5, **who},
+        {"limit": "order.perMinute", "value": 47, **who},
+    ]
+    own = policy("paper", "one", generation=48, account="live", limits=limits, killSwitch=kill, overrides=overrides)
     config = engine_config(own, [strategy("one", capitalShare=0.29)])
     assert config == {
         "account": "paper",
@@ -367,11 +375,32 @@ def test_the_engine_is_told_the_policys_own_figures() -> None:
             "max_volatility_pct": 0.35,
             "session_skip_first_ns": 38 * 10**9,
             "session_skip_last_ns": 39 * 10**9,
+            "reentry_step": 0.41,
+            "rapid_decline_pct": 0.042,
+            "feed_lost_after_ns": (86_400 + 43) * 10**9,
+            "broker_lost_after_ns": 44 * 10**9,
+            "kill_flattens": False,
             "allow_short": False,
             "volatility_required": False,
             "kill_on_daily_loss": False,
         },
+        "overrides": [
+            {"limit": limit, "value": value, "until": 1_893_596_400 * 10**9, "by": "ada", "reason": "index change"}
+            for limit, value in (
+                ("max_position_pct", 0.45),
+                ("max_position_notional", "46000.5"),
+                ("max_orders_per_minute", 47),
+            )
+        ],
+        "policy_generation": 48,
     }
+
+
+def test_an_override_that_reaches_nothing_is_refused() -> None:
+    who = {"until": "2030-01-01T00:00:00Z", "by": "ada", "reason": "none"}
+    same = policy("paper", "one", overrides=[{"limit": "position.maxShare", "value": 0.05, **who}])
+    with pytest.raises(ValueError, match=r"position\.maxShare as 0\.05 changes nothing that the risk gate holds"):
+        engine_config(same, ONE)
 
 
 def test_an_unbound_strategy_gets_no_engine() -> None:

@@ -29,6 +29,8 @@ spec:
   strategies: [one]
 """
 
+OVERRIDE = "  overrides: [{{limit: {limit}, value: {value}, until: '{until}', by: ada, reason: index change}}]\n"
+
 REFUSED = [
     ("unknown field", STRATEGY + "  sizng: {}\n", "spec.sizng: unknown field; did you mean sizing?"),
     ("nested unknown field", STRATEGY + "  sizing: {maxPositionPc: 0.1}\n", "did you mean maxPositionPct?"),
@@ -48,6 +50,36 @@ REFUSED = [
         "look-back shorter than the days needed",
         POLICY + "  limits: {volatility: {lookBackDays: 20, minDays: 21}}\n",
         "minDays (21) must not be above lookBackDays (20)",
+    ),
+    (
+        "override of what is no number",
+        POLICY + OVERRIDE.format(limit="session.calendar", value=1, until="2030-01-02T15:00:00Z"),
+        "session.calendar is not a number of spec.limits",
+    ),
+    (
+        "override of what does not exist",
+        POLICY + OVERRIDE.format(limit="position.maxShares", value=0.1, until="2030-01-02T15:00:00Z"),
+        "position.maxShares is not a number of spec.limits",
+    ),
+    (
+        "override out of range",
+        POLICY + OVERRIDE.format(limit="position.maxShare", value=1.5, until="2030-01-02T15:00:00Z"),
+        "overrides: position.maxShare: Input should be less than or equal to 1",
+    ),
+    (
+        "override above the hard limit",
+        POLICY + OVERRIDE.format(limit="loss.perTrade", value=0.5, until="2030-01-02T15:00:00Z"),
+        "must not be above perTradeHard",
+    ),
+    (
+        "override without a time zone",
+        POLICY + OVERRIDE.format(limit="position.maxShare", value=0.1, until="2030-01-02T15:00:00"),
+        "spec.overrides.0.until",
+    ),
+    (
+        "switch engaged and released",
+        POLICY + "  killSwitch: {engaged: true, releasedBy: ada}\n",
+        "engaged and releasedBy (ada) contradict each other",
     ),
     ("missing field", STRATEGY.replace("  riskPolicy: paper\n", ""), "spec.riskPolicy: required field is missing"),
     ("bad symbol", STRATEGY.replace("MSFT", "ms ft"), "spec.universe.symbols.1"),

@@ -6,21 +6,23 @@ import json
 import os
 import threading
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import Message
 
-from tradewind.bus import open_bus
+from tradewind.bus import BusError, open_bus
 from tradewind.execution.executor.config import ExecutorConfig
 from tradewind.execution.executor.control import serve
 from tradewind.execution.executor.estimates import RiskEstimates
 from tradewind.execution.executor.intake import Intake
+from tradewind.execution.executor.policy import PolicyFile
 from tradewind.execution.executor.process import FreeLoop, LockstepLoop
 from tradewind.execution.executor.publisher import Publisher
 from tradewind.execution.executor.sessions import ExchangeCalendar
 from tradewind.execution.executor.volatility import VolatilityIndex
-from tradewind.execution.process import ProcessError, main, run_until_signalled
+from tradewind.execution.process import ProcessError, StoppedError, config_path, main, run_until_signalled
 from tradewind.native.executor import Executor, ExecutorError
 from tradewind.v1 import control_pb2
 
@@ -58,6 +60,7 @@ def run(config: ExecutorConfig) -> None:
 
         intake = Intake(executor, config.account, volatility, estimates, calendar, bury, wall=wall)
         publisher = Publisher(bus, executor, config.account, config.policy_generation)
+        policy = PolicyFile(config_path(ExecutorConfig), config, executor, intake, publisher)
         server = serve(
             config.account,
             config.control_port,
@@ -66,14 +69,15 @@ def run(config: ExecutorConfig) -> None:
             lambda: status(config.account, executor),
         )
         loop: LockstepLoop | FreeLoop = (
-            LockstepLoop(executor, intake, publisher, bus, config.group)
+            LockstepLoop(executor, intake, publisher, policy, bus, config.group)
             if config.clock == "lockstep"
-            else FreeLoop(executor, intake, publisher, bus, config.group, wall=wall)
+            else FreeLoop(executor, intake, publisher, policy, bus, config.group, wall=wall)
         )
         watcher = threading.Event()
         threading.Thread(target=_tell_latencies, args=(executor, config, watcher), daemon=True).start()
+        policy.begin()
         try:
-            run_until_signalled(loop.run, {"account": config.account})
+            run_until_signalled(partial(_run, loop, intake, executor), {"account": config.account})
         except ExecutorError as error:
             raise ProcessError(str(error)) from None
         finally:
@@ -81,6 +85,18 @@ def run(config: ExecutorConfig) -> None:
             _write_latencies(executor, config)
             server.stop(1)
             executor.stop()
+
+
+def _run(loop: LockstepLoop | FreeLoop, intake: Intake, executor: Executor, stop: threading.Event) -> None:
+    """The loop; an error that nobody foresaw trips the kill switch before it ends the process."""
+    try:
+        loop.run(stop)
+    except (StoppedError, ProcessError, ExecutorError, BusError):
+        raise
+    except Exception as error:
+        intake.halt("executor", f"system error: {type(error).__name__}: {error}"[:200], flatten=False)
+        executor.wait_idle(10)
+        raise
 
 
 def native_config(config: ExecutorConfig, environment: Mapping[str, str]) -> dict[str, Any]:

@@ -38,6 +38,16 @@ class EstimateRules(BaseModel):
     pair_correlation: float = Field(0.80, gt=0, le=1, description="From here two symbols are in one group.")
 
 
+class KillSwitchRules(BaseModel):
+    """What the policy says of the kill switch itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    engaged: bool = False
+    flatten: bool = True
+    released_by: str = ""
+
+
 class ExecutorConfig(BaseModel):
     """What `python -m tradewind.execution.executor --config FILE` reads."""
 
@@ -47,6 +57,7 @@ class ExecutorConfig(BaseModel):
     group: str
     account: str = Field(description="Name of the RiskPolicy.")
     policy_generation: int = 1
+    kill_switch: KillSwitchRules = Field(default_factory=KillSwitchRules, description="The policy's own latch.")
     clock: Literal["lockstep", "recorded", "wall"] = Field(
         description="lockstep: follow the replay clock's ticks. recorded: take records as they come, at their own "
         "times. wall: take records as they come, now."

@@ -56,6 +56,12 @@ class RiskEstimates:
         self._time = max(self._time, bar.event_time)
         self._changed = True
 
+    def follow(self, symbols: Sequence[str], rules: EstimateRules) -> None:
+        """Another policy: closes of symbols that stay are kept."""
+        self.symbols, self.rules = sorted(symbols), rules
+        self._closes = {symbol: self._closes.get(symbol, {}) for symbol in self.symbols}
+        self._changed = True
+
     def rebuild(self, bus: Bus, end: int) -> None:
         """Takes the bars before offset `end`, as a restart must: the journal has the sets, not the closes."""
         for record in bus.read("bars", max(0, end - _REBUILD), end):

@@ -7,6 +7,7 @@ from time import time_ns
 
 from google.protobuf.message import Message
 
+from tradewind.execution.executor.config import ExecutorConfig
 from tradewind.execution.executor.control import refusal
 from tradewind.execution.executor.estimates import RiskEstimates
 from tradewind.execution.executor.sessions import ExchangeCalendar, Session
@@ -133,6 +134,24 @@ class Intake:
     def flush(self) -> None:
         """The batch is complete: net it and send."""
         self._executor.push_control("flush", now=self._now)
+
+    def calendar_of(self, name: str) -> ExchangeCalendar:
+        """The calendar in use if it has this name. Raises ProcessError when there is no such calendar."""
+        return self._calendar if self._calendar.name == name else ExchangeCalendar(name)
+
+    def follow(self, config: ExecutorConfig, calendar: ExchangeCalendar) -> None:
+        """Another policy: its symbols, look-back and calendar."""
+        self._estimates.follow([entry["symbol"] for entry in config.engine["symbols"]], config.estimates)
+        if calendar is not self._calendar:
+            self._calendar, self._session = calendar, None
+
+    def halt(self, issued_by: str, reason: str, *, flatten: bool) -> None:
+        """The kill switch, by a policy or a trigger."""
+        self._executor.push_control("halt", issued_by=issued_by, reason=reason, flatten=flatten, now=self._now)
+
+    def resume(self, issued_by: str, reason: str) -> None:
+        """Releases the switch in the name of a person."""
+        self._executor.push_control("resume", issued_by=issued_by, reason=reason, now=self._now)
 
     def command(self, command: control_pb2.ControlCommand, offset: int) -> str:
         """A halt, resume or pause; empty when taken, else why not."""

@@ -7,6 +7,7 @@ import threading
 from tradewind.bus import Bus, Record, Subscription
 from tradewind.execution.executor.intake import Intake
 from tradewind.execution.executor.messages import intent_order
+from tradewind.execution.executor.policy import PolicyFile
 from tradewind.execution.executor.publisher import Publisher
 from tradewind.execution.process import ProcessError, StoppedError
 from tradewind.native.executor import Executor
@@ -20,8 +21,11 @@ _BROKER_S = 60.0
 class LockstepLoop:
     """Does what the ticks say and commits when it is done; between ticks nothing moves."""
 
-    def __init__(self, executor: Executor, intake: Intake, publisher: Publisher, bus: Bus, group: str) -> None:
+    def __init__(
+        self, executor: Executor, intake: Intake, publisher: Publisher, policy: PolicyFile, bus: Bus, group: str
+    ) -> None:
         self._executor = executor
+        self._policy = policy
         self._intake = intake
         self._publisher = publisher
         self._subscription: Subscription = bus.subscribe(list(TOPICS), group)
@@ -37,6 +41,7 @@ class LockstepLoop:
         self._publisher.publish(None)
         try:
             while not stop.is_set():
+                self._policy.look()
                 if not self._controls:
                     self._poll()
                     continue
@@ -112,9 +117,18 @@ class FreeLoop:
     """Takes records as they come. With recorded times, time is the newest that any record has named."""
 
     def __init__(
-        self, executor: Executor, intake: Intake, publisher: Publisher, bus: Bus, group: str, *, wall: bool
+        self,
+        executor: Executor,
+        intake: Intake,
+        publisher: Publisher,
+        policy: PolicyFile,
+        bus: Bus,
+        group: str,
+        *,
+        wall: bool,
     ) -> None:
         self._wall = wall
+        self._policy = policy
         self._executor = executor
         self._intake = intake
         self._publisher = publisher
@@ -127,6 +141,7 @@ class FreeLoop:
         self._publisher.publish(None)
         try:
             while not stop.is_set():
+                self._policy.look()
                 records = self._subscription.poll(4096, 0.05)
                 if self._wall:
                     self._intake.keep_session()

@@ -19,7 +19,7 @@ class Publisher:
         self._bus = bus
         self._executor = executor
         self._account = account
-        self._generation = policy_generation
+        self.policy_generation = policy_generation
         self._link = last_link(bus, account)
         self._sequence = journal_sequence(self._link) if self._link is not None else 0
 
@@ -56,6 +56,6 @@ class Publisher:
         self._bus.publish_many(
             [
                 Outgoing("positions", self._account, snapshot(self._account, time, self._executor.positions(), stats)),
-                Outgoing("risk", self._account, risk_state(self._account, time, stats, self._generation)),
+                Outgoing("risk", self._account, risk_state(self._account, time, stats, self.policy_generation)),
             ]
         )

@@ -83,11 +83,25 @@ struct RiskLimits {
   std::int64_t max_volatility = kAbsent;          // max_volatility_pct: of the account, annual
   std::int64_t skip_first = kAbsent;              // session_skip_first_ns: no orders this long after the open
   std::int64_t skip_last = kAbsent;               // session_skip_last_ns: ... and before the close
+  std::int64_t reentry_step = kAbsent;            // reentry_step: of the ladder's cut, back per profitable day
+  std::int64_t rapid_decline = kAbsent;           // rapid_decline_pct: lost within five minutes: kill switch
+  std::int64_t feed_lost_after = kAbsent;         // feed_lost_after_ns: no bar in a session for so long: kill switch
+  std::int64_t broker_lost_after = kAbsent;       // broker_lost_after_ns: stream down for so long: kill switch
   bool allow_short = false;                       // allow_short
   bool volatility_required = false;               // volatility_required: no index = no entries
   bool kill_on_daily_loss = false;                // kill_on_daily_loss: the daily limit also trips the kill switch
+  bool kill_flattens = true;                      // kill_flattens: so does a trip for a lost feed or broker
 
   [[nodiscard]] bool complete() const;  // no limit is absent
+};
+
+// One limit for a while. It begins with the configuration that holds it and ends by itself.
+struct LimitOverride {
+  FixedString<32> limit;  // JSON name
+  std::int64_t value = 0;
+  Time until = 0;
+  FixedString<48> issued_by;
+  FixedString<96> reason;
 };
 
 enum class Mode : std::uint8_t { kPaper = 0, kLive = 1 };
@@ -98,6 +112,8 @@ struct EngineConfig {
   std::vector<SymbolConfig> symbols;       // sorted and unique after parse
   std::vector<StrategyConfig> strategies;  // sorted and unique after parse
   RiskLimits limits;
+  std::vector<LimitOverride> overrides;                  // at most kMaxOverrides
+  std::int64_t generation = 0;                           // of the policy that this is made from
   std::int64_t day_offset = 5LL * 3600 * 1'000'000'000;  // a trading day begins at 00:00 UTC plus this
   std::int64_t order_ttl = 0;                            // a working order older than this is cancelled; 0 = never
   std::int64_t retry_after = 1'000'000'000;              // between two tries of a look-up, snapshot or flatten, ns
@@ -112,6 +128,11 @@ struct EngineConfig {
 
 // The JSON names of all limits that may be null, in the order above.
 [[nodiscard]] std::vector<std::string> limit_names();
+
+inline constexpr std::size_t kMaxOverrides = 32;
+
+// The limits as they stand at `now`: those of `config` with the overrides that have not ended.
+[[nodiscard]] RiskLimits limits_at(const EngineConfig& config, Time now);
 
 // Throws ConfigError when the parts do not fit together; sorts symbols and strategies.
 void validate(EngineConfig& config);

@@ -10,6 +10,7 @@
 
 #include "tradewind/engine/config.hpp"
 #include "tradewind/engine/records.hpp"
+#include "tradewind/engine/risk_gate.hpp"
 #include "tradewind/messages.hpp"
 
 namespace tradewind {
@@ -60,6 +61,8 @@ class Engine {
   [[nodiscard]] AccountRecord account() const;
   // Every (strategy, symbol) and account position that is or was held; sorted by strategy (account first), then symbol.
   void positions(std::vector<PositionRecord>& out) const;
+  // What the gate would say to an order now (quantity signed: + buys). Nothing is sent, and nothing is noted.
+  [[nodiscard]] Denial check_order(const Symbol& symbol, Quantity quantity, OrderType type, Money limit_price) const;
   // The latest record of every order still in memory that is not terminal, by creation.
   void open_orders(std::vector<OrderRecord>& out) const;
   [[nodiscard]] const EngineCounts& counts() const;

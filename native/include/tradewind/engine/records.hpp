@@ -25,6 +25,7 @@ struct IntentVerdict {
   std::uint32_t slice = 0;
   Time decision_time = 0;
   Time time = 0;
+  std::int64_t generation = 0;  // of the policy whose limits decided
 };
 
 // Each change of each order.

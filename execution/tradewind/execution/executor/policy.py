@@ -1,0 +1,96 @@
+"""The policy of a running executor: its configuration file, watched, and taken over when it changes. Shell.
+
+A policy that is refused leaves the last one in force and is told on stderr; what became of the latest one stands in
+`<state_dir>/<account>.policy.json` for whoever applied it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from tradewind.execution.executor.config import ExecutorConfig
+from tradewind.execution.executor.intake import Intake
+from tradewind.execution.executor.publisher import Publisher
+from tradewind.execution.process import ProcessError, read_config
+from tradewind.native.executor import Executor, ExecutorError
+
+# What may change while the process runs; the rest is where it is, and needs a new process.
+POLICY = frozenset({"policy_generation", "engine", "calendar", "estimates", "kill_switch"})
+
+
+class PolicyFile:
+    """Looks at the file between two records, so that a change is in force before the next intent is judged."""
+
+    def __init__(
+        self, path: Path, config: ExecutorConfig, executor: Executor, intake: Intake, publisher: Publisher
+    ) -> None:
+        self._path = path
+        self._config = config
+        self._executor = executor
+        self._intake = intake
+        self._publisher = publisher
+        # Not seen yet: it may have changed since the process read it.
+        self._seen: tuple[int, int] | None = None
+
+    def begin(self) -> None:
+        """The policy that the process starts with: an engaged switch is engaged."""
+        if self._config.kill_switch.engaged:
+            self._engage(self._config)
+        self._told("")
+
+    def look(self) -> None:
+        """Takes a changed file over, or says why not."""
+        stamp = self._stamp()
+        if stamp is None or stamp == self._seen:
+            return
+        self._seen = stamp
+        try:
+            config = read_config(ExecutorConfig, self._path)
+            self._take(config)
+        except (ProcessError, ExecutorError) as error:
+            print(  # noqa: T201 - the process's own log
+                f"alert: {self._config.account}: the changed policy is refused, generation "
+                f"{self._config.policy_generation} stays: {error}",
+                file=sys.stderr,
+            )
+            self._told(str(error))
+            return
+        self._told("")
+
+    def _take(self, config: ExecutorConfig) -> None:
+        changed = {name for name in ExecutorConfig.model_fields if getattr(config, name) != getattr(self._config, name)}
+        fixed = sorted(changed - POLICY)
+        if fixed:
+            raise ProcessError(f"{self._path}: {fixed[0]} can't change while the executor runs; start it again")
+        calendar = self._intake.calendar_of(config.calendar)
+        self._executor.reconfigure(config.engine)
+        self._intake.follow(config, calendar)
+        self._publisher.policy_generation = config.policy_generation
+        before, self._config = self._config, config
+        switch = config.kill_switch
+        if switch.engaged and not before.kill_switch.engaged:
+            self._engage(config)
+        released = before.kill_switch.engaged or switch.released_by != before.kill_switch.released_by
+        if switch.released_by and released:
+            self._intake.resume(switch.released_by, f"releasedBy, generation {config.policy_generation}")
+
+    def _engage(self, config: ExecutorConfig) -> None:
+        reason = f"killSwitch.engaged, generation {config.policy_generation}"
+        self._intake.halt(f"RiskPolicy/{config.account}", reason, flatten=config.kill_switch.flatten)
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None  # gone: the last policy stays
+        return status.st_mtime_ns, status.st_ino
+
+    def _told(self, problem: str) -> None:
+        path = Path(self._config.state_dir) / f"{self._config.account}.policy.json"
+        temporary = path.with_suffix(f".{os.getpid()}")
+        record = {"generation": self._config.policy_generation, "problem": problem, "pid": os.getpid()}
+        temporary.write_text(json.dumps(record), encoding="utf-8")
+        temporary.replace(path)
