@@ -284,11 +284,13 @@ void register_engine(py::module_& m) {
       py::arg("config"));
   m.def("reject_codes", [] {
     std::vector<std::pair<std::string, std::string>> codes;
+    codes.reserve(kRejectCodes.size());
     for (const auto& info : kRejectCodes) codes.emplace_back(info.name, info.meaning);
     return codes;
   });
   m.def("risk_check_names", [] {
     std::vector<std::string> names;
+    names.reserve(risk_checks().size());
     for (const auto& check : risk_checks()) names.emplace_back(check.name);
     return names;
   });

@@ -15,7 +15,7 @@ std::optional<std::int64_t> almgren_chriss_rate(const ImpactModel& model, std::i
   if (!sound || !(eta > 0)) return std::nullopt;
   const double rate = model.risk_aversion * model.daily_volatility * model.daily_volatility / eta * 1e6;
   if (!(rate <= static_cast<double>(kMaxRiskRate))) return std::nullopt;
-  return static_cast<std::int64_t>(rate + 0.5);
+  return static_cast<std::int64_t>(rate + 0.5);  // NOLINT(bugprone-incorrect-roundings): never negative
 }
 
 Int128 scaled_risk(std::int64_t rate, std::int64_t interval) {

@@ -13,7 +13,7 @@ void RunningMean::add(std::int64_t value) {
 std::int64_t RunningMean::ratio(const RunningMean& slow) const {
   if (scaled_ <= 0 || slow.scaled_ <= 0) return kPpm;
   const Int128 ppm = static_cast<Int128>(scaled_) * kPpm / slow.scaled_;
-  return static_cast<std::int64_t>(std::clamp<Int128>(ppm, kPpm / 4, 4 * kPpm));
+  return static_cast<std::int64_t>(std::clamp<Int128>(ppm, kPpm / 4, Int128{4} * kPpm));
 }
 
 void MarketTape::add(Time time, Money close, std::int64_t volume) {

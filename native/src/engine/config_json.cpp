@@ -276,6 +276,7 @@ EngineConfig parse_engine_config(std::string_view text) {
 
 std::vector<std::string> limit_names() {
   std::vector<std::string> names;
+  names.reserve(kLimitKeys.size());
   for (const LimitKey& key : kLimitKeys) names.emplace_back(key.name);
   return names;
 }

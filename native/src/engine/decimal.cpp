@@ -18,7 +18,8 @@ std::optional<std::int64_t> parse_decimal(std::string_view text, int digits) {
       places = 0;
       continue;
     }
-    if (c < '0' || c > '9' || (places >= 0 && ++places > digits) || !push(c - '0')) return std::nullopt;
+    if (c < '0' || c > '9' || places == digits || !push(c - '0')) return std::nullopt;
+    if (places >= 0) ++places;
     any = true;
   }
   for (int i = places < 0 ? 0 : places; i < digits; ++i) {

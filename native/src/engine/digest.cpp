@@ -108,7 +108,8 @@ std::string Engine::check_invariants() const {
       if (symbol.book_order != symbol.working) return name + ": the books are not measured from the working order";
       Int128 shares = 0;
       for (std::size_t k = 0; k < s.strategy_count; ++k) shares += order.shares[k];
-      if (shares != order.sign() * order.quantity) return name + ": the shares of an order do not add up to it";
+      if (shares != static_cast<Int128>(order.sign()) * order.quantity)
+        return name + ": the shares of an order do not add up to it";
     }
     totals.value += symbol.value;
     totals.gross += symbol.gross;

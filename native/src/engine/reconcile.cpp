@@ -145,7 +145,8 @@ void Engine::State::adopt_account() {
     // Rounded to 0.1 %: the broker's leverage is a plain figure, what is behind the point is rounding of marks.
     constexpr Int128 kStep = kRatioScale / 1000;
     const Int128 ratio = (static_cast<Int128>(reconcile.buying_power.raw) + totals.gross) * kRatioScale / base.raw;
-    leverage = static_cast<std::int64_t>(std::clamp<Int128>((ratio + kStep / 2) / kStep * kStep, 0, 100 * kRatioScale));
+    leverage = static_cast<std::int64_t>(
+        std::clamp<Int128>((ratio + kStep / 2) / kStep * kStep, 0, Int128{100} * kRatioScale));
   }
   if (account_known) return;
   account_known = true;

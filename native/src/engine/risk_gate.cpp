@@ -39,12 +39,17 @@ Denial loss(RejectCode code, Money from, Money equity, std::int64_t limit) {
   return {code, Unit::kRatio, ratio, limit, limit - 1};
 }
 
-// Value of a quantity at the last price; empty on overflow.
-std::optional<Int128> value_of(std::int64_t quantity, const RiskSnapshot& s) {
-  const auto amount = notional(s.price, Quantity{quantity});
-  if (!amount) return std::nullopt;
+constexpr Int128 kBeyond = Int128{1} << 63;
+
+// |price * quantity| at 1e-8; what does not fit in 64 bits is kBeyond, and quantity_fits refuses it.
+Int128 worth(Money price, std::int64_t quantity) {
+  const auto amount = notional(price, Quantity{quantity});
+  if (!amount) return kBeyond;
   return amount->raw < 0 ? -static_cast<Int128>(amount->raw) : static_cast<Int128>(amount->raw);
 }
+
+// Value of a quantity at the last price.
+Int128 value_of(std::int64_t quantity, const RiskSnapshot& s) { return worth(s.price, quantity); }
 
 std::int64_t after(const RiskRequest& r, const RiskSnapshot& s) { return s.position.raw + r.quantity.raw; }
 std::int64_t largest(const RiskRequest& r, const RiskSnapshot& s) {
@@ -125,17 +130,21 @@ Denial price_collar(const RiskRequest& r, const RiskSnapshot& s) {
   return {RejectCode::kPriceCollar, Unit::kRatio, clamped(size * kRatioScale / s.price.raw), limit, limit};
 }
 
+// The highest that the order can fill at.
+Money worst_price(const RiskRequest& r, const RiskSnapshot& s) {
+  return r.order_type == OrderType::kLimit ? std::max(r.limit_price, s.price) : s.price;
+}
+
 Denial quantity_fits(const RiskRequest& r, const RiskSnapshot& s) {
-  const Money worst = r.order_type == OrderType::kLimit ? std::max(r.limit_price, s.price) : s.price;
-  const bool fits = !s.overflow && notional(worst, r.quantity) && value_of(largest(r, s), s);
+  constexpr Int128 top = std::numeric_limits<std::int64_t>::max();
+  const bool fits = !s.overflow && worth(worst_price(r, s), r.quantity.raw) <= top && value_of(largest(r, s), s) <= top;
   return fits ? kPass : deny(RejectCode::kOverflow);
 }
 
 Denial max_order_notional(const RiskRequest& r, const RiskSnapshot& s) {
   const std::int64_t limit = s.limits->max_order_notional;
-  const Money price = r.order_type == OrderType::kLimit ? std::max(r.limit_price, s.price) : s.price;
-  const std::int64_t value = std::abs(notional(price, r.quantity)->raw);
-  return value <= limit ? kPass : Denial{RejectCode::kMaxOrderNotional, Unit::kMoney, value, limit, limit};
+  const Int128 value = worth(worst_price(r, s), r.quantity.raw);
+  return value <= limit ? kPass : Denial{RejectCode::kMaxOrderNotional, Unit::kMoney, clamped(value), limit, limit};
 }
 
 Denial order_rate(const RiskRequest& r, const RiskSnapshot& s) {
@@ -157,7 +166,7 @@ Denial trades_per_day(const RiskRequest& r, const RiskSnapshot& s) {
 
 Denial turnover(const RiskRequest& r, const RiskSnapshot& s) {
   if (r.origin == Origin::kResend) return kPass;
-  return exposure(RejectCode::kTurnover, s.turnover_today + *value_of(r.quantity.raw, s), s.limits->max_turnover,
+  return exposure(RejectCode::kTurnover, s.turnover_today + value_of(r.quantity.raw, s), s.limits->max_turnover,
                   s.equity.raw, s.turnover_today);
 }
 
@@ -168,7 +177,7 @@ Denial short_allowed(const RiskRequest& r, const RiskSnapshot& s) {
 
 Denial buying_power(const RiskRequest& r, const RiskSnapshot& s) {
   const std::int64_t buffer = s.limits->market_order_buffer;
-  const Int128 opens = *value_of(largest(r, s), s) - *value_of(s.position.raw, s);
+  const Int128 opens = value_of(largest(r, s), s) - value_of(s.position.raw, s);
   Int128 need = opens;
   if (r.order_type == OrderType::kMarket) {
     if (buffer != kNoLimit) need += share(buffer, opens);
@@ -183,12 +192,12 @@ Denial buying_power(const RiskRequest& r, const RiskSnapshot& s) {
 Denial max_position(const RiskRequest& r, const RiskSnapshot& s) {
   if (s.limits->max_position == kNoLimit) return kPass;
   const auto ratio = static_cast<std::int64_t>(share(s.size_factor, s.limits->max_position));
-  return exposure(RejectCode::kMaxPosition, *value_of(largest(r, s), s), ratio, s.equity.raw, 0);
+  return exposure(RejectCode::kMaxPosition, value_of(largest(r, s), s), ratio, s.equity.raw, 0);
 }
 
 Denial max_position_notional(const RiskRequest& r, const RiskSnapshot& s) {
   const std::int64_t limit = s.limits->max_position_notional;
-  const Int128 value = *value_of(largest(r, s), s);
+  const Int128 value = value_of(largest(r, s), s);
   if (value <= limit) return kPass;
   return {RejectCode::kMaxPositionNotional, Unit::kMoney, clamped(value), limit, limit};
 }
@@ -202,12 +211,12 @@ Denial max_positions(const RiskRequest&, const RiskSnapshot& s) {
 Denial max_gross(const RiskRequest& r, const RiskSnapshot& s) {
   if (s.limits->max_gross == kNoLimit) return kPass;
   const auto ratio = static_cast<std::int64_t>(share(s.volatility_factor, s.limits->max_gross));
-  return exposure(RejectCode::kMaxGross, s.gross + *value_of(largest(r, s), s), ratio, s.equity.raw, s.gross);
+  return exposure(RejectCode::kMaxGross, s.gross + value_of(largest(r, s), s), ratio, s.equity.raw, s.gross);
 }
 
 Denial max_net(const RiskRequest& r, const RiskSnapshot& s) {
-  const Int128 highest = s.net_long + (after(r, s) > 0 ? *value_of(after(r, s), s) : 0);
-  const Int128 lowest = s.net_short - (after(r, s) < 0 ? *value_of(after(r, s), s) : 0);
+  const Int128 highest = s.net_long + (after(r, s) > 0 ? value_of(after(r, s), s) : 0);
+  const Int128 lowest = s.net_short - (after(r, s) < 0 ? value_of(after(r, s), s) : 0);
   const bool buys = r.quantity.raw > 0;
   return exposure(RejectCode::kMaxNet, buys ? highest : -lowest, s.limits->max_net, s.equity.raw,
                   buys ? s.net_long : -s.net_short);
@@ -215,14 +224,14 @@ Denial max_net(const RiskRequest& r, const RiskSnapshot& s) {
 
 Denial max_short(const RiskRequest& r, const RiskSnapshot& s) {
   if (after(r, s) >= 0 || s.limits->max_gross == kNoLimit) return kPass;
-  return exposure(RejectCode::kMaxShort, s.shorts + *value_of(after(r, s), s), s.limits->max_short_of_gross,
+  return exposure(RejectCode::kMaxShort, s.shorts + value_of(after(r, s), s), s.limits->max_short_of_gross,
                   share(s.limits->max_gross, s.equity.raw), s.shorts);
 }
 
 Denial max_sector(const RiskRequest& r, const RiskSnapshot& s) {
   if (s.symbol->sector.empty()) return kPass;
   const bool own = s.symbol->max_sector != kNoLimit;
-  return exposure(RejectCode::kMaxSector, s.sector_gross + *value_of(largest(r, s), s),
+  return exposure(RejectCode::kMaxSector, s.sector_gross + value_of(largest(r, s), s),
                   own ? s.symbol->max_sector : s.limits->max_sector, s.equity.raw, s.sector_gross);
 }
 

@@ -195,6 +195,7 @@ const Specification& specification(std::string_view name) {
   const auto found = std::ranges::find(kSpecifications, name, &Specification::name);
   if (found != kSpecifications.end()) return *found;
   std::vector<std::string> known;
+  known.reserve(kSpecifications.size());
   for (const Specification& each : kSpecifications) known.emplace_back(each.name);
   throw IndicatorError("unknown indicator '" + std::string(name) + "'; nearest: " + nearest_names(name, known));
 }
