@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tradewind.console.errors import ConsoleError
 from tradewind.native.features import FeatureError, describe_feature
+from tradewind.planning.engine_config import engine_config
 from tradewind.specs import Notice, RiskPolicy, SpecError, Strategy, load_documents, notices
 
 
@@ -42,7 +43,15 @@ def load(files: list[Path]) -> Documents:
                 describe_feature(name)
             except FeatureError as error:
                 raise ConsoleError(f"Strategy/{strategy.metadata.name}: spec.features.names: {error}") from None
-    return Documents(strategies, [d for d in documents if isinstance(d, RiskPolicy)], files)
+    policies = [d for d in documents if isinstance(d, RiskPolicy)]
+    for policy in policies:
+        bound = [s for s in strategies if s.spec.risk_policy == policy.metadata.name]
+        try:
+            if bound:
+                engine_config(policy, bound)
+        except ValueError as error:
+            raise ConsoleError(str(error)) from None
+    return Documents(strategies, policies, files)
 
 
 def load_complete(files: list[Path]) -> Documents:

@@ -55,14 +55,11 @@ def run(files: list[Path], state: Path) -> None:
 
 def _policy(policy: RiskPolicy, bound: list[Strategy], config: dict[str, Any]) -> dict[str, Any]:
     """The executor's new policy; its generation is one up when anything else changed."""
-    try:
-        same = executor_policy(_generation(policy, config["policy_generation"]), bound)
-        if all(json.loads(json.dumps(value)) == config.get(key) for key, value in same.items()):
-            return {}
-        following = max(config["policy_generation"] + 1, policy.metadata.generation)
-        return executor_policy(_generation(policy, following), bound)
-    except ValueError as error:
-        raise ConsoleError(str(error)) from None
+    same = executor_policy(_generation(policy, config["policy_generation"]), bound)
+    if all(json.loads(json.dumps(value)) == config.get(key) for key, value in same.items()):
+        return {}
+    following = max(config["policy_generation"] + 1, policy.metadata.generation)
+    return executor_policy(_generation(policy, following), bound)
 
 
 def _generation(policy: RiskPolicy, number: int) -> RiskPolicy:
