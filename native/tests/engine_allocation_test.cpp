@@ -28,6 +28,9 @@ namespace {
 
 TEST(Allocation, StepsAllocateNothing) {
   EngineConfig config = config_of({"AAA", "IBM"}, {"a", "b"});
+  config.overrides = {{FixedString<32>("max_position_pct"), 500'000, kStart + 15'000 * kSecond, FixedString<48>("ada"),
+                       FixedString<96>("a reason that is longer than a short string")}};
+  config.limits.max_value_at_risk = config.limits.max_volatility = config.limits.max_group = kRatioScale;
   config.max_orders = 32;
   config.max_intents = 64;
   Desk d(config);
@@ -76,6 +79,19 @@ TEST(Allocation, StepsAllocateNothing) {
   pump(up);
   for (int round = 0; round < 300; ++round) {  // pools wrap around many times
     d.now += 100 * kSecond;
+    pump(SessionUpdate{d.now, d.now + kSecond, d.now + 2 * kSecond});
+    for (const char* s : {"AAA", "IBM"}) {
+      RiskEstimate row;
+      row.symbol = Symbol(s);
+      row.group = Symbol("AAA");
+      row.time = d.now;
+      row.first = s[0] == 'A';
+      row.last = !row.first;
+      row.count = 40;
+      for (std::size_t t = 0; t < row.count; ++t)
+        row.returns[t] = static_cast<std::int32_t>((t + static_cast<std::size_t>(round)) % 7 * 1000) - 3000;
+      pump(row);
+    }
     for (const char* s : {"AAA", "IBM"}) {
       const BarUpdate b = Desk::bar_of(s, d.now, 100 + round % 7, 100);
       std::vector<BrokerEvent> stream;

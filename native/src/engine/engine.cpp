@@ -118,8 +118,10 @@ void Engine::State::apply_overrides() {
     if (!ended) overrides_change = std::min(overrides_change, o.until);
     if (overrides_told ? !ended || o.until < before : ended) continue;
     std::array<char, 201> text{};
-    std::snprintf(text.data(), text.size(), "override of %s by %s %s: %s", o.limit.str().c_str(),
-                  o.issued_by.str().c_str(), ended ? "has ended" : "holds", o.reason.str().c_str());
+    const auto part = [](const auto& words) { return static_cast<int>(words.view().size()); };
+    std::snprintf(text.data(), text.size(), "override of %.*s by %.*s %s: %.*s", part(o.limit), o.limit.view().data(),
+                  part(o.issued_by), o.issued_by.view().data(), ended ? "has ended" : "holds", part(o.reason),
+                  o.reason.view().data());
     alert(Severity::kWarning, Symbol{}, text.data());
   }
   overrides_told = true;
