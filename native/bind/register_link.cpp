@@ -76,8 +76,10 @@ void push_bar(ExecutorRuntime& runtime, const std::string& symbol, Time event_ti
 void push_intent(ExecutorRuntime& runtime, const std::string& id, const std::string& strategy,
                  const std::string& symbol, std::int64_t target, Time decision_time, Time valid_until, int order_type,
                  int time_in_force, std::int64_t limit_price, std::int64_t reference_price, bool champion,
-                 bool gates_passed, const std::string& model, const std::string& model_version, std::optional<Time> now,
-                 std::int64_t offset, bool flush) {
+                 bool gates_passed, const std::string& model, const std::string& model_version, std::int64_t stop_price,
+                 std::int64_t trail_price, std::int64_t trail_ratio, bool extended_hours, std::int64_t target_notional,
+                 std::int64_t stop_loss, std::int64_t take_profit, std::optional<Time> now, std::int64_t offset,
+                 bool flush) {
   Input inputs[2] = {input_of(now, kIntents, offset), input_of(now, 0, -1)};
   auto& intent = inputs[0].body.emplace<Intent>();
   set(intent.id, id, "id");
@@ -94,6 +96,10 @@ void push_intent(ExecutorRuntime& runtime, const std::string& id, const std::str
   intent.reference_price.raw = reference_price;
   intent.champion = champion;
   intent.gates_passed = gates_passed;
+  intent.terms = {Money{stop_price}, Money{trail_price}, trail_ratio, extended_hours};
+  intent.target_notional.raw = target_notional;
+  intent.stop_loss.raw = stop_loss;
+  intent.take_profit.raw = take_profit;
   inputs[1].body.emplace<Control>().kind = ControlKind::kFlush;
   const py::gil_scoped_release free;
   runtime.push(inputs, flush ? 2 : 1);
@@ -274,7 +280,9 @@ void register_link(pybind11::module_& m) {
       .def("push_intent", &twpy::push_intent, py::kw_only(), "id"_a, "strategy"_a, "symbol"_a, "target"_a,
            "decision_time"_a, "valid_until"_a, "order_type"_a = 1, "time_in_force"_a = 1, "limit_price"_a = 0,
            "reference_price"_a = 0, "champion"_a = false, "gates_passed"_a = false, "model"_a = "",
-           "model_version"_a = "", "now"_a = py::none(), "offset"_a = -1, "flush"_a = false)
+           "model_version"_a = "", "stop_price"_a = 0, "trail_price"_a = 0, "trail_ratio"_a = 0,
+           "extended_hours"_a = false, "target_notional"_a = 0, "stop_loss"_a = 0, "take_profit"_a = 0,
+           "now"_a = py::none(), "offset"_a = -1, "flush"_a = false)
       .def("push_estimates", &twpy::push_estimates, "rows"_a, "time"_a, py::kw_only(), "now"_a = py::none())
       .def("push_session", &twpy::push_session, "open"_a, "close"_a, "next_open"_a, py::kw_only(), "now"_a = py::none())
       .def("push_control", &twpy::push_control, "kind"_a, "issued_by"_a = "", "reason"_a = "", "flatten"_a = false,

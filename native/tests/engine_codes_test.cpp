@@ -58,6 +58,20 @@ std::vector<Scenario> scenarios() {
     };
   };
   return {
+      {C::kOrderTerms, nothing, intent([](Intent& i) { i.terms.extended_hours = true; })},
+      {C::kStopPrice, nothing, intent([](Intent& i) { i.order_type = OrderType::kStop; })},
+      {C::kTrail, nothing, intent([](Intent& i) { i.order_type = OrderType::kTrailingStop; })},
+      {C::kFraction, nothing,
+       [](Desk& d) {
+         EngineConfig c = d.engine.config();
+         c.symbols[1].quantity_increment.raw = 1;
+         d.engine.reconfigure(c);
+         intent([](Intent& i) {
+           i.target.raw = kShare / 2;
+           i.time_in_force = TimeInForce::kGtc;
+         })(d);
+       }},
+      {C::kBracket, nothing, intent([](Intent& i) { i.stop_loss = dollars(-1); })},
       {C::kKillSwitch, nothing,
        [](Desk& d) {
          d.halt(false);

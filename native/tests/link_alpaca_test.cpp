@@ -365,7 +365,7 @@ TEST(AlpacaLink, WhatTheWireCannotHoldIsRefusedWithoutBeingSent) {
   Fixture f(accept_order);
   BrokerRequest request = submit(1, "quote\"inside");
   f.link.send(request);
-  EXPECT_EQ(f.log.wait_for(Kind::kSubmitRejected).http_status, 0);
+  EXPECT_EQ(f.log.wait_for(Kind::kSubmitRejected).http_status, 422);
   request = submit(2, "zero");
   request.quantity.raw = 0;
   f.link.send(request);

@@ -18,7 +18,14 @@ using ExecutionId = FixedString<64>;
 using ShortText = FixedString<200>;
 
 enum class Side : std::uint8_t { kNone = 0, kBuy = 1, kSell = 2 };
-enum class OrderType : std::uint8_t { kNone = 0, kMarket = 1, kLimit = 2 };
+enum class OrderType : std::uint8_t {
+  kNone = 0,
+  kMarket = 1,
+  kLimit = 2,
+  kStop = 3,
+  kStopLimit = 4,
+  kTrailingStop = 5,
+};
 enum class TimeInForce : std::uint8_t { kNone = 0, kDay = 1, kGtc = 2, kIoc = 3, kFok = 4, kOpg = 5, kCls = 6 };
 
 // Numbers equal tradewind.v1.OrderState.
@@ -37,6 +44,18 @@ enum class OrderState : std::uint8_t {
   kExpired = 11,
   kRejected = 12,
 };
+
+// What an order says beyond its type, life and limit price.
+struct OrderTerms {
+  Money stop_price;              // kStop, kStopLimit
+  Money trail_price;             // kTrailingStop: this far from the best price since it was sent, or
+  std::int64_t trail_ratio = 0;  // ... this share of it, ppm
+  bool extended_hours = false;
+  bool operator==(const OrderTerms&) const = default;
+};
+
+// Why an order closes a position that no intent asked to close.
+enum class ExitReason : std::uint8_t { kNone = 0, kStopLoss = 1, kTakeProfit = 2 };
 
 // ---- inputs -------------------------------------------------------------------------------------------------------
 
@@ -58,12 +77,15 @@ struct Intent {
   Time valid_until = 0;
   OrderType order_type = OrderType::kMarket;
   TimeInForce time_in_force = TimeInForce::kDay;
-  Money limit_price;      // kLimit only
+  Money limit_price;      // kLimit, kStopLimit
   Money reference_price;  // price the decision was made at
   bool champion = false;  // model_alias == "champion"
   bool gates_passed = false;
   FixedString<64> model;
   FixedString<24> model_version;
+  OrderTerms terms;
+  Money target_notional;         // signed; not 0: the target is what this buys at the last price, and `target` is 0
+  Money stop_loss, take_profit;  // of the position that the target makes; 0 = none
 };
 
 // The broker's order as an answer (REST) or a stream message shows it. Cumulative figures: books move by their
@@ -185,6 +207,7 @@ struct BrokerRequest {
   TimeInForce time_in_force = TimeInForce::kNone;
   Quantity quantity;
   Money limit_price;
+  OrderTerms terms;
 };
 
 }  // namespace tradewind

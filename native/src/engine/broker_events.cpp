@@ -70,7 +70,7 @@ void Engine::State::on_broker(const BrokerEvent& event) {
       return;
     case BrokerEventKind::kPosition: {
       if (!of_snapshot(event)) return;
-      const std::uint32_t symbol = symbol_index.find(event.order.symbol);
+      const std::uint32_t symbol = held_symbol(event.order.symbol);
       if (symbol != kNil)
         symbols[symbol].broker_position = event.position.raw;
       else if (event.position.raw != 0)
@@ -105,9 +105,7 @@ void Engine::State::on_answer(Order& order, const BrokerEvent& event) {
     case BrokerEventKind::kSubmitRejected:
       order.submit_request = 0;
       if (done) return;
-      order.code = RejectCode::kBrokerRejected;
-      order.text = event.text;
-      return advance(order, OrderEvent::kRejected);
+      return reject(order, event);
     case BrokerEventKind::kSubmitUnknown:
       order.submit_request = 0;
       if (done) return;
@@ -159,6 +157,8 @@ void Engine::State::apply_view(Order& order, const BrokerEvent& event) {
   const BrokerOrder& view = event.order;
   if (order.broker_id.empty()) order.broker_id = view.broker_order_id;
   order.live = order.live || view.live;
+  order.heard = now;
+  if (!is_terminal(view.state)) symbols[order.symbol].rejections = 0;
   const bool was_done = is_terminal(order.state);
   const std::int64_t before = order.filled;
   if (view.filled.raw > order.filled) {
@@ -166,9 +166,13 @@ void Engine::State::apply_view(Order& order, const BrokerEvent& event) {
     book_fill(order, view.filled.raw, average.raw > 0 ? average : symbols[order.symbol].price, event);
   }
   const OrderState state_before = order.state;
-  const OrderEvent what = event_of(view.state, order.filled >= order.quantity);
-  const bool partial = what == OrderEvent::kWorking && order.filled > 0;
-  if (view.state == OrderState::kRejected && !was_done) order.code = RejectCode::kBrokerRejected;
+  const bool completed = order.filled >= order.quantity && before < order.quantity;
+  const OrderEvent what = event_of(view.state, completed);
+  const bool partial = what == OrderEvent::kWorking && order.filled != before;
+  if (view.state == OrderState::kRejected && !was_done) {
+    order.code = RejectCode::kBrokerRejected;
+    order.category = RejectionCategory::kPersistent;
+  }
   advance(order, partial ? OrderEvent::kPartialFill : what);
   if (order.filled != before && order.state == state_before) record(order);
   if (was_done && !is_terminal(view.state) && !order.orphan && state_before == OrderState::kRejected &&

@@ -179,6 +179,8 @@ StrategyConfig parse_strategy(const json::value& value, const std::string& where
   }
   if (const auto* v = f.find("capital_share"))
     s.capital_share = v->is_null() ? kNoLimit : f.ratio_of(*v, "capital_share");
+  f.whole("order_ttl_ns", s.order_ttl, 0);
+  if (const auto* v = f.find("accept_fill")) s.accept_fill = f.ratio_of(*v, "accept_fill");
   f.flag("rests_overnight", s.rests_overnight);
   f.done();
   return s;
@@ -260,6 +262,7 @@ EngineConfig parse_engine_config(std::string_view text) {
   f.whole("policy_generation", c.generation, 0);
   f.whole("day_offset_ns", c.day_offset, 0);
   f.whole("order_ttl_ns", c.order_ttl, 0);
+  f.whole("stuck_after_ns", c.stuck_after, 0);
   f.whole("retry_after_ns", c.retry_after, 1);
   if (const auto* v = f.find("cash_tolerance")) c.cash_tolerance.raw = f.decimal_of(*v, "cash_tolerance", 8);
   std::int64_t orders = c.max_orders, intents = c.max_intents;
@@ -363,10 +366,13 @@ std::string canonical_json(const EngineConfig& c) {
                                    {"quantity_increment", money(s.quantity_increment.raw, 9)}});
   }
   for (const StrategyConfig& s : c.strategies) {
-    strategies.push_back(json::object{{"uid", s.uid.view()},
-                                      {"capital_budget", money(s.capital_budget.raw, 8)},
-                                      {"capital_share", ratio(s.capital_share)},
-                                      {"rests_overnight", s.rests_overnight}});
+    json::object strategy{{"uid", s.uid.view()},
+                          {"capital_budget", money(s.capital_budget.raw, 8)},
+                          {"capital_share", ratio(s.capital_share)},
+                          {"rests_overnight", s.rests_overnight},
+                          {"accept_fill", ratio(s.accept_fill)}};
+    if (s.order_ttl != kAbsent) strategy["order_ttl_ns"] = s.order_ttl;
+    strategies.push_back(std::move(strategy));
   }
   json::object limits;
   for (const LimitKey& key : kLimitKeys) {
@@ -393,6 +399,7 @@ std::string canonical_json(const EngineConfig& c) {
   root["policy_generation"] = c.generation;
   root["day_offset_ns"] = c.day_offset;
   root["order_ttl_ns"] = c.order_ttl;
+  root["stuck_after_ns"] = c.stuck_after;
   root["retry_after_ns"] = c.retry_after;
   root["cash_tolerance"] = money(c.cash_tolerance.raw, 8);
   root["max_orders"] = c.max_orders;

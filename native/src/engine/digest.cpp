@@ -31,10 +31,17 @@ void Engine::State::hash_submit(const Order& order) {
   decisions.update_text(order.client_id.view());
   decisions.update_text(config.symbols[order.symbol].symbol.view());
   decisions.update_u8(static_cast<std::uint8_t>(order.side));
-  decisions.update_u8(static_cast<std::uint8_t>(order.type));
-  decisions.update_u8(static_cast<std::uint8_t>(order.tif));
+  decisions.update_u8(static_cast<std::uint8_t>(order.placed.type));
+  decisions.update_u8(static_cast<std::uint8_t>(order.placed.tif));
   decisions.update_i64(order.quantity);
-  decisions.update_i64(order.limit_price.raw);
+  decisions.update_i64(order.placed.limit_price.raw);
+  const OrderTerms& terms = order.placed.terms;
+  if (terms == OrderTerms{}) return;
+  decisions.update_u8('T');
+  decisions.update_i64(terms.stop_price.raw);
+  decisions.update_i64(terms.trail_price.raw);
+  decisions.update_i64(terms.trail_ratio);
+  decisions.update_u8(terms.extended_hours ? 1 : 0);
 }
 
 void Engine::State::hash_replace(const Order& order) {
@@ -69,6 +76,10 @@ std::string Engine::state_hash() const {
       book(sub.book);
       hash.update_u8(static_cast<std::uint8_t>(sub.phase));
       hash.update_i64(sub.phase == SubPhase::kIdle ? sub.book.position : sub.target);
+      if (sub.stop_loss.raw == 0 && sub.take_profit.raw == 0) continue;
+      hash.update_i64(sub.stop_loss.raw);
+      hash.update_i64(sub.take_profit.raw);
+      hash.update_u8(static_cast<std::uint8_t>(sub.exit));
     }
     for (const std::uint32_t slot : {symbol.book_order, symbol.replaced}) {
       if (slot == kNil) continue;

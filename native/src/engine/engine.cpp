@@ -134,13 +134,9 @@ void Engine::State::run_timers() {
   for (SymbolState& symbol : symbols) {
     each_open(symbol, [this](Order& order) {
       if (order.lookup_next != 0 && now >= order.lookup_next) lookup(order);
+      check_silence(order);
     });
-    if (symbol.working == kNil) continue;
-    Order& order = orders[symbol.working];
-    if (config.order_ttl > 0 && order.cancel == CancelReason::kNone && now - order.created >= config.order_ttl) {
-      order.code = RejectCode::kOrderTimeout;
-      request_cancel(order, CancelReason::kTimeout);
-    }
+    if (symbol.working != kNil) check_age(orders[symbol.working]);
   }
 }
 

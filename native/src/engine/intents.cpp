@@ -10,7 +10,8 @@ bool same(const Intent& a, const Intent& b) {
          a.decision_time == b.decision_time && a.valid_until == b.valid_until && a.order_type == b.order_type &&
          a.time_in_force == b.time_in_force && a.limit_price == b.limit_price &&
          a.reference_price == b.reference_price && a.champion == b.champion && a.gates_passed == b.gates_passed &&
-         a.model == b.model && a.model_version == b.model_version;
+         a.model == b.model && a.model_version == b.model_version && a.terms == b.terms &&
+         a.target_notional == b.target_notional && a.stop_loss == b.stop_loss && a.take_profit == b.take_profit;
 }
 
 }  // namespace
@@ -39,12 +40,31 @@ RejectCode Engine::State::intent_fault(const Intent& intent) const {
   if (strategy_index.find(intent.strategy) == kNil) return RejectCode::kUnknownStrategy;
   const std::uint32_t symbol = symbol_index.find(intent.symbol);
   if (symbol == kNil) return RejectCode::kUnknownSymbol;
-  const bool market = intent.order_type == OrderType::kMarket;
-  const bool known = market || intent.order_type == OrderType::kLimit;
-  if (!known || intent.time_in_force == TimeInForce::kNone) return RejectCode::kIntentInvalid;
-  if (intent.target.raw > kMaxTarget || intent.target.raw < -kMaxTarget) return RejectCode::kOverflow;
+  const bool type_known = intent.order_type != OrderType::kNone && intent.order_type <= OrderType::kTrailingStop;
+  const bool life_known = intent.time_in_force != TimeInForce::kNone && intent.time_in_force <= TimeInForce::kCls;
+  if (!type_known || !life_known) return RejectCode::kIntentInvalid;
+  const RejectCode terms = terms_fault(config.symbols[symbol], intent.order_type, intent.time_in_force, intent.terms);
+  if (terms != RejectCode::kOk) return terms;
+  if (!bracket_sound(intent)) return RejectCode::kBracket;
+  if (intent.target_notional.raw != 0) {
+    if (intent.target.raw != 0) return RejectCode::kIntentInvalid;
+    if (symbols[symbol].price.raw <= 0) return RejectCode::kPriceAbsent;
+  }
+  const std::int64_t target = target_of(intent);
+  if (target > kMaxTarget || target < -kMaxTarget) return RejectCode::kOverflow;
   if (intent.target.raw % config.symbols[symbol].quantity_increment.raw != 0) return RejectCode::kQuantityIncrement;
   return RejectCode::kOk;
+}
+
+// Signed. Of an amount of money what it buys at the last price, in whole increments, rounded towards zero; more than an
+// intent may want when it does not fit.
+std::int64_t Engine::State::target_of(const Intent& intent) const {
+  if (intent.target_notional.raw == 0) return intent.target.raw;
+  const std::uint32_t symbol = symbol_index.find(intent.symbol);
+  const std::int64_t step = config.symbols[symbol].quantity_increment.raw;
+  const Int128 quantity = static_cast<Int128>(intent.target_notional.raw) * kQuantityScale / symbols[symbol].price.raw;
+  if (quantity > kMaxTarget || quantity < -kMaxTarget) return kMaxTarget + 1;
+  return static_cast<std::int64_t>(quantity) / step * step;
 }
 
 void Engine::State::on_intent(const Intent& intent) {
@@ -72,7 +92,8 @@ void Engine::State::on_intent(const Intent& intent) {
   }
   intents[slot].sub = static_cast<std::uint32_t>(index);
   s.intent = slot;
-  s.target = intent.target.raw;
+  s.target = target_of(intent);
+  s.exit = ExitReason::kNone;
   s.phase = SubPhase::kPending;
   s.last_decision = intent.decision_time;
   symbols[symbol].dirty = true;
@@ -108,13 +129,18 @@ void Engine::State::reject_sub(Sub& s, RejectCode code, const ShortText& message
 
 void Engine::State::accept_sub(Sub& s, const ClientOrderId& order) {
   if (s.phase != SubPhase::kPending) return;
-  verdict(intents[s.intent].intent, true, RejectCode::kOk, {}, order, 0);
+  const Intent& intent = intents[s.intent].intent;
+  verdict(intent, true, RejectCode::kOk, {}, order, 0);
+  s.stop_loss = intent.stop_loss;
+  s.take_profit = intent.take_profit;
   s.phase = SubPhase::kActive;
 }
 
 void Engine::State::idle(Sub& s) {
   s.phase = SubPhase::kIdle;
   s.target = s.book.position;
+  s.exit = ExitReason::kNone;
+  if (s.book.position == 0) s.stop_loss = s.take_profit = Money{};
 }
 
 }  // namespace tradewind

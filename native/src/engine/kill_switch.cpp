@@ -135,6 +135,7 @@ bool Engine::State::flatten_symbol(std::uint32_t symbol) {
   RiskRequest request;
   request.origin = Origin::kKillSwitch;
   request.quantity = Quantity{quantity};
+  request.time_in_force = plain_life(config.symbols[symbol].symbol);
   const Denial denial = gate(symbol, request);
   Sha256 hash;
   hash.update_text("kill");
@@ -152,10 +153,11 @@ bool Engine::State::flatten_symbol(std::uint32_t symbol) {
   Order& order = orders[slot];
   order.origin = Origin::kKillSwitch;
   order.side = quantity < 0 ? Side::kSell : Side::kBuy;
-  order.type = OrderType::kMarket;
-  order.tif = TimeInForce::kDay;
+  order.placed.type = OrderType::kMarket;
+  order.placed.tif = request.time_in_force;
   order.quantity = std::abs(quantity);
   order.reduce_only = true;
+  order.ttl = config.order_ttl;
   for (std::size_t k = 0; k < strategy_count; ++k) order.shares[k] = -sub(k, symbol).book.position;
   submit(order);
   return true;

@@ -51,6 +51,7 @@ void Engine::State::on_bar(const BarUpdate& bar) {
   state.price = bar.close;
   if (state.cross_pending && bar.event_time > state.cross_after) cross(index, bar.open);
   refresh(index);
+  check_brackets(index, bar);
 }
 
 // An older session than the known one, or one that contradicts itself, is not taken.

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "state.hpp"
+#include "tradewind/engine/rejection.hpp"
 
 namespace tradewind {
 
@@ -50,10 +51,11 @@ std::uint64_t Engine::State::push_request(RequestKind kind, const Order* order) 
     request.broker_order_id = order->broker_id;
     request.symbol = config.symbols[order->symbol].symbol;
     request.side = order->side;
-    request.order_type = order->type;
-    request.time_in_force = order->tif;
+    request.order_type = order->placed.type;
+    request.time_in_force = order->placed.tif;
     request.quantity = Quantity{order->quantity};
-    request.limit_price = order->limit_price;
+    request.limit_price = order->placed.limit_price;
+    request.terms = order->placed.terms;
   }
   out->requests.push_back(request);
   return request.request_id;
@@ -61,6 +63,7 @@ std::uint64_t Engine::State::push_request(RequestKind kind, const Order* order) 
 
 void Engine::State::submit(Order& order) {
   advance(order, OrderEvent::kSend);
+  order.heard = now;
   order.submit_request = push_request(RequestKind::kSubmit, &order);
   hash_submit(order);
   ++calendar.trades_today;
@@ -74,13 +77,63 @@ void Engine::State::resend(Order& order) {
   RiskRequest request;
   request.origin = order.origin == Origin::kKillSwitch ? order.origin : Origin::kResend;
   request.quantity = Quantity{order.sign() * order.quantity};
-  request.order_type = order.type;
-  request.limit_price = order.limit_price;
+  request.order_type = order.placed.type;
+  request.time_in_force = order.placed.tif;
+  request.limit_price = order.placed.limit_price;
+  request.terms = order.placed.terms;
   const Denial denial = order.cancel_wanted ? Denial{RejectCode::kNeverArrived, Unit::kNone, 0, 0, 0}
                                             : gate_without_working(order.symbol, request);
   if (denial.denied()) return give_up(order, denial.code, denial.message());
   advance(order, OrderEvent::kResend);
   order.submit_request = push_request(RequestKind::kSubmit, &order);
+}
+
+void Engine::State::check_age(Order& order) {
+  if (order.ttl == 0 || order.cancel != CancelReason::kNone || now - order.created < order.ttl) return;
+  order.code = RejectCode::kOrderTimeout;
+  request_cancel(order, CancelReason::kTimeout);
+}
+
+// An order that something was asked for and of which nothing is heard: it is looked up, and when that does not help a
+// person is told. What rests at the broker may be silent for as long as it likes.
+void Engine::State::check_silence(Order& order) {
+  const bool resting = order.state == OrderState::kAccepted || order.state == OrderState::kPartiallyFilled;
+  if (config.stuck_after == 0 || resting || !link_up || now - order.heard < config.stuck_after) return;
+  if (order.stuck) {
+    alert(Severity::kCritical, config.symbols[order.symbol].symbol,
+          "an order hangs between two states and the broker says nothing of it; look at the broker");
+  }
+  order.stuck = true;
+  order.heard = now;
+  lookup(order);
+}
+
+// A transient refusal is tried again, each time after twice as long, while the intent is valid.
+void Engine::State::reject(Order& order, const BrokerEvent& event) {
+  SymbolState& state = symbols[order.symbol];
+  const Symbol& symbol = config.symbols[order.symbol].symbol;
+  order.code = RejectCode::kBrokerRejected;
+  order.text = event.text;
+  order.category = category_of(event.http_status, event.code, event.text.view());
+  if (order.category == RejectionCategory::kTransient) {
+    state.hold_until = now + (config.retry_after << std::min<std::uint32_t>(state.rejections++, 6));
+  } else if (order.category == RejectionCategory::kManual) {
+    alert(Severity::kCritical, symbol, "the broker rejected an order for a reason that only a person can remove");
+  } else {
+    alert(Severity::kWarning, symbol, "the broker rejected an order, and would again");
+  }
+  advance(order, OrderEvent::kRejected);
+}
+
+// Of an order that was not filled: cancelled because its time was up, with too little filled, or refused for now. As
+// long as the intent is valid; an exit always is.
+bool Engine::State::tries_again(const Order& order, const Sub& s) const {
+  const bool enough =
+      static_cast<Int128>(order.filled) * kRatioScale >= static_cast<Int128>(order.quantity) * order.accept_fill;
+  const bool late = order.state == OrderState::kCanceled && order.cancel == CancelReason::kTimeout && !enough;
+  const bool refused =
+      order.state == OrderState::kRejected && order.category == RejectionCategory::kTransient && order.replaces.empty();
+  return (late || refused) && (s.exit != ExitReason::kNone || now <= intents[s.intent].intent.valid_until);
 }
 
 void Engine::State::give_up(Order& order, RejectCode code, const ShortText& text) {
@@ -103,6 +156,7 @@ void Engine::State::cancel_one(Order& order, CancelReason reason) {
   const bool asked = order.cancel_request != 0 || order.state == OrderState::kPendingCancel;
   if (order.broker_id.empty() || is_terminal(order.state) || asked || order.state == OrderState::kUnknown) return;
   order.cancel_request = push_request(RequestKind::kCancel, &order);
+  order.heard = now;
   advance(order, OrderEvent::kCancelSent);
 }
 
@@ -114,6 +168,7 @@ void Engine::State::lookup(Order& order) {
 void Engine::State::advance(Order& order, OrderEvent event) {
   const OrderState before = order.state;
   const OrderState next = transition(before, event);
+  ++counts.transitions[static_cast<std::size_t>(before)][static_cast<std::size_t>(event)];
   if (next == OrderState::kNone) {
     alert(Severity::kWarning, config.symbols[order.symbol].symbol,
           "an order event that cannot happen in its state was ignored");
@@ -121,6 +176,7 @@ void Engine::State::advance(Order& order, OrderEvent event) {
   }
   if (next == before) return;
   order.state = next;
+  order.stuck = false;
   if (is_terminal(next)) {
     finished(order);
   } else {
@@ -154,7 +210,9 @@ void Engine::State::finished(Order& order) {
   for (std::size_t k = 0; k < strategy_count; ++k) {
     Sub& s = sub(k, order.symbol);
     const bool contributed = order.intents[k] != kNil && order.intents[k] == s.intent;
-    if (s.phase == SubPhase::kActive && ((contributed && !goes_on) || wanted(s) == 0)) idle(s);
+    const bool again = contributed && tries_again(order, s);
+    if (again && order.cancel == CancelReason::kTimeout) ++intents[s.intent].timeouts;
+    if (s.phase == SubPhase::kActive && ((contributed && !goes_on && !again) || wanted(s) == 0)) idle(s);
     // An intent of which no order was sent yet has only waited for the flush.
     waiting = waiting || s.phase == SubPhase::kActive;
   }
@@ -175,10 +233,10 @@ OrderRecord Engine::State::order_record(const Order& order) const {
   r.broker_order_id = order.broker_id;
   r.symbol = config.symbols[order.symbol].symbol;
   r.side = order.side;
-  r.order_type = order.type;
-  r.time_in_force = order.tif;
+  r.order_type = order.placed.type;
+  r.time_in_force = order.placed.tif;
   r.quantity = Quantity{order.quantity};
-  r.limit_price = order.limit_price;
+  r.limit_price = order.placed.limit_price;
   r.state = order.state;
   r.filled = Quantity{order.filled};
   r.filled_notional = Money{order.filled_notional};
@@ -190,6 +248,9 @@ OrderRecord Engine::State::order_record(const Order& order) const {
   }
   r.time = now;
   r.replaces = order.replaces;
+  r.terms = order.placed.terms;
+  r.exit = order.exit;
+  r.category = order.category;
   return r;
 }
 

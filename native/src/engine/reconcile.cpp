@@ -86,6 +86,19 @@ void Engine::State::on_snapshot_end() {
   }
 }
 
+// The broker writes the position in BTC/USD as BTCUSD.
+std::uint32_t Engine::State::held_symbol(const Symbol& name) const {
+  const std::uint32_t symbol = symbol_index.find(name);
+  if (symbol != kNil) return symbol;
+  for (std::uint32_t s = 0; s < symbol_count; ++s) {
+    const std::string_view own = config.symbols[s].symbol.view(), text = name.view();
+    const std::size_t slash = own.find('/');
+    if (slash == std::string_view::npos || text.size() + 1 != own.size()) continue;
+    if (text.substr(0, slash) == own.substr(0, slash) && text.substr(slash) == own.substr(slash + 1)) return s;
+  }
+  return kNil;
+}
+
 bool Engine::State::positions_agree() {
   return std::all_of(symbols.begin(), symbols.end(),
                      [](const SymbolState& s) { return s.broker_position == s.book.position; });

@@ -1,4 +1,4 @@
-// Core: the broker's PATCH: a working order makes way for a new, linked one that differs in quantity or limit price.
+// Core: the broker's PATCH: a working order makes way for a new, linked one that differs in quantity or prices.
 // Until the broker has said which of the two lives, both count, and the books hold both: baseline, old, new.
 #include <cstdlib>
 #include <utility>
@@ -17,13 +17,16 @@ bool Engine::State::may_replace(std::uint32_t symbol, std::int64_t need) const {
   const Order& order = orders[symbols[symbol].working];
   const bool working = order.state == OrderState::kAccepted || order.state == OrderState::kPartiallyFilled;
   if (!working || !order.live || order.cancel != CancelReason::kNone || order.origin != Origin::kIntent) return false;
-  if (need == 0 || (need < 0) != (order.sign() < 0) || order.type != OrderType::kLimit) return false;
-  if (order.tif != TimeInForce::kDay && order.tif != TimeInForce::kGtc) return false;
-  const Intent& intent = intents[sub(primary_strategy(symbol, need), symbol).intent].intent;
-  if (intent.order_type != order.type || intent.time_in_force != order.tif) return false;
+  if (need == 0 || (need < 0) != (order.sign() < 0) || order.placed.type == OrderType::kMarket) return false;
+  if (order.placed.tif != TimeInForce::kDay && order.placed.tif != TimeInForce::kGtc) return false;
+  const Placement next = placement(sub(primary_strategy(symbol, need), symbol));
+  const bool same_kind = next.type == order.placed.type && next.tif == order.placed.tif &&
+                         next.terms.extended_hours == order.placed.terms.extended_hours &&
+                         (next.terms.trail_ratio == 0) == (order.placed.terms.trail_ratio == 0);
+  if (!same_kind) return false;
   const std::int64_t quantity = std::abs(next_slice(symbol, need));
   if (quantity <= order.filled) return false;
-  if (quantity == order.quantity) return intent.limit_price != order.limit_price;
+  if (quantity == order.quantity) return next != order.placed;
   return quantity % kQuantityScale == 0;
 }
 
@@ -45,6 +48,7 @@ std::uint32_t Engine::State::new_replacement(std::uint32_t symbol, const ClientO
 void Engine::State::replace(Order& old, Order& next) {
   next.replaces = old.client_id;
   next.replaced_filled = old.filled;
+  next.heard = old.heard = now;
   advance(next, OrderEvent::kSend);
   advance(old, OrderEvent::kReplaceSent);
   next.submit_request = push_request(RequestKind::kReplace, &next);

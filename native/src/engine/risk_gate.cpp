@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "portfolio_checks.hpp"
+#include "tradewind/engine/order_terms.hpp"
 
 namespace tradewind {
 namespace {
@@ -114,7 +115,7 @@ Denial champion(const RiskRequest& r, const RiskSnapshot& s) {
 }
 
 Denial limit_price(const RiskRequest& r, const RiskSnapshot& s) {
-  if (r.order_type != OrderType::kLimit) return kPass;
+  if (!has_limit(r.order_type)) return kPass;
   if (r.limit_price.raw <= 0) return deny(RejectCode::kLimitPriceAbsent);
   const std::int64_t step = s.symbol->price_increment.raw;
   if (r.limit_price.raw % step == 0) return kPass;
@@ -123,16 +124,24 @@ Denial limit_price(const RiskRequest& r, const RiskSnapshot& s) {
 
 Denial price_collar(const RiskRequest& r, const RiskSnapshot& s) {
   const std::int64_t limit = s.limits->price_collar;
-  if (r.order_type != OrderType::kLimit || limit == kNoLimit) return kPass;
-  const Int128 away = static_cast<Int128>(r.limit_price.raw) - s.price.raw;
+  const Money own = own_price(r.order_type, r.limit_price, r.terms);
+  if (own.raw == 0 || limit == kNoLimit) return kPass;
+  const Int128 away = static_cast<Int128>(own.raw) - s.price.raw;
   const Int128 size = away < 0 ? -away : away;
   if (size * kRatioScale <= static_cast<Int128>(limit) * s.price.raw) return kPass;
   return {RejectCode::kPriceCollar, Unit::kRatio, clamped(size * kRatioScale / s.price.raw), limit, limit};
 }
 
-// The highest that the order can fill at.
+// At which an order is looked at: its own price or the last one, whichever is higher. A trailing stop has none of its
+// own.
 Money worst_price(const RiskRequest& r, const RiskSnapshot& s) {
-  return r.order_type == OrderType::kLimit ? std::max(r.limit_price, s.price) : s.price;
+  return std::max(own_price(r.order_type, r.limit_price, r.terms), s.price);
+}
+
+Denial fraction(const RiskRequest& r, const RiskSnapshot& s) {
+  if (r.quantity.raw % kQuantityScale == 0 || is_crypto(s.symbol->symbol)) return kPass;
+  const bool fits = r.time_in_force == TimeInForce::kDay && r.order_type != OrderType::kTrailingStop;
+  return fits && after(r, s) >= 0 ? kPass : deny(RejectCode::kFraction);
 }
 
 Denial quantity_fits(const RiskRequest& r, const RiskSnapshot& s) {
@@ -179,11 +188,9 @@ Denial buying_power(const RiskRequest& r, const RiskSnapshot& s) {
   const std::int64_t buffer = s.limits->market_order_buffer;
   const Int128 opens = value_of(largest(r, s), s) - value_of(s.position.raw, s);
   Int128 need = opens;
-  if (r.order_type == OrderType::kMarket) {
-    if (buffer != kNoLimit) need += share(buffer, opens);
-  } else if (r.limit_price > s.price) {
-    need = opens * r.limit_price.raw / s.price.raw;
-  }
+  need = need * worst_price(r, s).raw / s.price.raw;
+  // Without a limit it fills at whatever price there is.
+  if (!has_limit(r.order_type) && buffer != kNoLimit) need += share(buffer, need);
   const Int128 power = share(s.leverage, s.equity.raw) - s.gross - s.gross_own;
   if (need <= power) return kPass;
   return {RejectCode::kBuyingPower, Unit::kMoney, clamped(need), clamped(power), clamped(std::max<Int128>(power, 0))};
@@ -298,6 +305,7 @@ constexpr std::array kChecks = {
     RiskCheck{"limit_price", limit_price, kNotForKill},
     RiskCheck{"capital_budget", capital_budget, kOfIntent},
     RiskCheck{"paused", paused, kOpening},
+    RiskCheck{"fraction", fraction, kOfOrder},
     RiskCheck{"quantity_fits", quantity_fits, kOfOrder},
     RiskCheck{"price_collar", price_collar, kOfOrder},
     RiskCheck{"max_order_notional", max_order_notional, kOfOrder},

@@ -60,7 +60,9 @@ void Engine::State::check_intents(std::uint32_t symbol) {
     RiskRequest request;
     request.quantity = Quantity{wanted(s)};
     request.order_type = intent.order_type;
+    request.time_in_force = intent.time_in_force;
     request.limit_price = intent.limit_price;
+    request.terms = intent.terms;
     request.valid_until = intent.valid_until;
     request.champion = intent.champion;
     request.gates_passed = intent.gates_passed;
@@ -130,6 +132,10 @@ void Engine::State::route(std::uint32_t symbol) {
       return;
     }
     if (slice == 0) return settle_without_order(symbol);
+    if (now < state.hold_until) {
+      state.dirty = true;
+      return;
+    }
     if (send_slice(symbol, slice, need, false)) return;
   }
 }
@@ -140,9 +146,7 @@ bool Engine::State::keep_working(std::uint32_t symbol, std::int64_t need) {
   if (!replacing(symbols[symbol]) && order.cancel == CancelReason::kNone && order.origin != Origin::kKillSwitch &&
       need != 0 && next_slice(symbol, need) == order.remaining()) {
     const std::uint32_t primary = primary_strategy(symbol, need);
-    const Intent& intent = intents[sub(primary, symbol).intent].intent;
-    const bool same_price = order.type == OrderType::kMarket || intent.limit_price == order.limit_price;
-    if (intent.order_type == order.type && intent.time_in_force == order.tif && same_price) {
+    if (placement(sub(primary, symbol)) == order.placed) {
       bool same_parts = true;
       for (std::size_t k = 0; k < strategy_count; ++k) {
         const std::int64_t left = order.shares[k] - order.allocated[k];
@@ -188,8 +192,11 @@ bool Engine::State::send_slice(std::uint32_t symbol, std::int64_t slice, std::in
   IntentEntry& entry = intents[sub(primary, symbol).intent];
   RiskRequest request;
   request.quantity = Quantity{slice};
-  request.order_type = entry.intent.order_type;
-  request.limit_price = entry.intent.limit_price;
+  const Placement placed = placement(sub(primary, symbol));
+  request.order_type = placed.type;
+  request.time_in_force = placed.tif;
+  request.limit_price = placed.limit_price;
+  request.terms = placed.terms;
   if (in_place) request.origin = Origin::kReplace;
   Denial denial = in_place ? gate_without_working(symbol, request) : gate(symbol, request);
   ClientOrderId id;
@@ -212,10 +219,13 @@ bool Engine::State::send_slice(std::uint32_t symbol, std::int64_t slice, std::in
   ++entry.slices;
   Order& order = orders[slot];
   order.side = slice < 0 ? Side::kSell : Side::kBuy;
-  order.type = entry.intent.order_type;
-  order.tif = entry.intent.time_in_force;
+  order.placed = placed;
+  order.exit = sub(primary, symbol).exit;
+  const StrategyConfig& strategy = config.strategies[primary];
+  order.ttl = (strategy.order_ttl != kAbsent ? strategy.order_ttl : config.order_ttl)
+              << std::min<std::uint32_t>(entry.timeouts, 6);
+  order.accept_fill = strategy.accept_fill;
   order.quantity = std::abs(slice);
-  if (order.type == OrderType::kLimit) order.limit_price = entry.intent.limit_price;
   order.reduce_only = reduces(symbol, slice);
   std::array<std::int64_t, kMaxStrategies> wishes{};
   for (std::size_t k = 0; k < strategy_count; ++k) {

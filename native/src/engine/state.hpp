@@ -11,6 +11,7 @@
 #include "tradewind/engine/engine.hpp"
 #include "tradewind/engine/flat_index.hpp"
 #include "tradewind/engine/lifecycle.hpp"
+#include "tradewind/engine/order_terms.hpp"
 #include "tradewind/engine/risk_gate.hpp"
 #include "tradewind/engine/scenarios.hpp"
 #include "tradewind/engine/sha256.hpp"
@@ -34,7 +35,9 @@ struct Sub {
   SubPhase phase = SubPhase::kIdle;
   std::uint32_t intent = kNil;
   Time last_decision = std::numeric_limits<Time>::min();
-  std::int64_t trade_start = 0;  // realised when the open trade began
+  std::int64_t trade_start = 0;         // realised when the open trade began
+  Money stop_loss, take_profit;         // of the latest accepted intent; 0 = none
+  ExitReason exit = ExitReason::kNone;  // the target is zero for this reason, and not by the intent
 };
 
 struct SymbolState {
@@ -53,6 +56,8 @@ struct SymbolState {
   std::int64_t departed = 0;  // realised by strategies that are configured no more
   std::int64_t broker_position = 0;
   bool mismatch = false;
+  std::uint32_t rejections = 0;  // transient ones in a row
+  Time hold_until = 0;           // no new order before, after such a rejection
   std::uint32_t flatten_tries = 0;
   Time flatten_next = 0;
   std::uint32_t kill_slice = 0;
@@ -71,6 +76,16 @@ struct IntentEntry {
   std::uint32_t slices = 0;
   std::uint32_t sub = kNil;  // index of (strategy, symbol)
   bool used = false;
+  std::uint32_t timeouts = 0;  // of its orders: the next one has twice as long
+};
+
+// What an order looks like, but for side and quantity.
+struct Placement {
+  OrderType type = OrderType::kNone;
+  TimeInForce tif = TimeInForce::kNone;
+  Money limit_price;  // of types with a limit, else 0
+  OrderTerms terms;
+  bool operator==(const Placement&) const = default;
 };
 
 enum class CancelReason : std::uint8_t { kNone = 0, kReroute, kTimeout, kKill };
@@ -80,13 +95,13 @@ struct Order {
   BrokerOrderId broker_id;
   std::uint32_t symbol = 0;
   Side side = Side::kNone;
-  OrderType type = OrderType::kNone;
-  TimeInForce tif = TimeInForce::kNone;
+  Placement placed;
   std::int64_t quantity = 0;  // positive
-  Money limit_price;
   OrderState state = OrderState::kNone;
   Origin origin = Origin::kIntent;
   bool reduce_only = false;
+  ExitReason exit = ExitReason::kNone;
+  RejectionCategory category = RejectionCategory::kNone;
   std::int64_t filled = 0;
   std::int64_t filled_notional = 0;
   std::array<std::int64_t, kMaxStrategies> shares{};     // signed wish of each strategy; sum = signed quantity
@@ -104,8 +119,12 @@ struct Order {
   bool seen = false;                 // in the current snapshot
   std::uint64_t submit_request = 0, cancel_request = 0, lookup_request = 0;
   std::uint32_t lookup_failures = 0;
-  Time lookup_next = 0;    // != 0: look up again at this time
-  Time recancel_next = 0;  // ask again for a cancel not before
+  Time lookup_next = 0;          // != 0: look up again at this time
+  Time recancel_next = 0;        // ask again for a cancel not before
+  std::int64_t ttl = 0;          // cancelled when this old; 0 = never
+  std::int64_t accept_fill = 0;  // ppm: enough when its time is up
+  Time heard = 0;                // when it was sent or the broker last said anything of it
+  bool stuck = false;            // asked because of silence, and no news since
   Time created = 0;
   std::uint64_t number = 0;
   RejectCode code = RejectCode::kOk;
@@ -249,6 +268,7 @@ struct Engine::State {
   void on_intent(const Intent& intent);
   std::uint32_t remember_intent(const Intent& intent);
   [[nodiscard]] RejectCode intent_fault(const Intent& intent) const;
+  [[nodiscard]] std::int64_t target_of(const Intent& intent) const;
   void verdict(const Intent& intent, bool accepted, RejectCode code, const ShortText& message,
                const ClientOrderId& order, std::uint32_t slice);
   void reject_sub(Sub& s, RejectCode code, const ShortText& message);
@@ -277,6 +297,12 @@ struct Engine::State {
   [[nodiscard]] bool reduces(std::uint32_t symbol, std::int64_t quantity) const;
   [[nodiscard]] bool rests_overnight(std::uint32_t symbol) const;
 
+  // brackets.cpp
+  [[nodiscard]] bool bracket_sound(const Intent& intent) const;
+  void check_brackets(std::uint32_t symbol, const BarUpdate& bar);
+  void leave(Sub& s, std::uint32_t symbol, ExitReason reason);
+  [[nodiscard]] Placement placement(const Sub& s) const;
+
   // replace.cpp
   [[nodiscard]] bool replacing(const SymbolState& symbol) const;
   template <class Visit>
@@ -294,6 +320,10 @@ struct Engine::State {
   std::uint32_t new_order(std::uint32_t symbol, const ClientOrderId& id);
   void submit(Order& order);
   void resend(Order& order);
+  [[nodiscard]] bool tries_again(const Order& order, const Sub& s) const;
+  void reject(Order& order, const BrokerEvent& event);
+  void check_age(Order& order);
+  void check_silence(Order& order);
   void request_cancel(Order& order, CancelReason reason);
   void cancel_one(Order& order, CancelReason reason);
   void lookup(Order& order);
@@ -351,6 +381,7 @@ struct Engine::State {
   void on_snapshot_end();
   [[nodiscard]] bool of_snapshot(const BrokerEvent& event) const;
   void finish_reconcile();
+  [[nodiscard]] std::uint32_t held_symbol(const Symbol& name) const;
   bool positions_agree();
   void adopt_account();
 

@@ -183,7 +183,8 @@ void RestPool::pump() {
     const std::string_view bytes = encode(call, io_bytes_, io_buffer_);
     SendStamps stamps{monotonic_ns(), 0};
     if (bytes.empty()) {
-      sink_.deliver(never_sent(call.request, 0, 0, "the request has a field that the broker's protocol cannot hold"));
+      sink_.deliver(never_sent(call.request, 422, kCodeInvalid,
+                               "the request has a field that the broker's protocol cannot hold"));
       continue;
     }
     const auto written = [&](auto& connection) {
@@ -215,7 +216,7 @@ void RestPool::expire() {
     const bool limited = call.attempts > 0 && call.not_before > 0;
     sink_.deliver(
         limited ? never_sent(call.request, 429, kCodeRateLimited, "the broker's rate limit did not clear" + within)
-                : never_sent(call.request, 0, 0, "no connection to the broker or no request budget" + within));
+                : never_sent(call.request, 503, 0, "no connection to the broker or no request budget" + within));
   }
 }
 

@@ -52,6 +52,8 @@ class StrategyEntry(TypedDict):
     uid: str
     capital_budget: NotRequired[str | None]
     capital_share: NotRequired[float | None]  # of equity; default 1
+    order_ttl_ns: NotRequired[int]  # an older order is cancelled; 0 = never, absent: the engine's
+    accept_fill: NotRequired[float]  # filled to this share when its time is up, an order counts as done
     rests_overnight: NotRequired[bool]  # decides on daily bars: its orders may wait for the next open
 
 
@@ -126,6 +128,7 @@ class EngineConfig(TypedDict):
     policy_generation: NotRequired[int]  # of the policy; stands in each verdict
     day_offset_ns: NotRequired[int]  # a trading day begins at 00:00 UTC plus this; default 5 h
     order_ttl_ns: NotRequired[int]  # 0 = orders do not time out
+    stuck_after_ns: NotRequired[int]  # silence of an order in transition after which it is looked up; 0 = never
     retry_after_ns: NotRequired[int]
     cash_tolerance: NotRequired[str]  # smaller differences to the broker's cash are rounding
     max_orders: NotRequired[int]

@@ -16,6 +16,9 @@ from tradewind.specs.risk import Limits, Override, overridden
 
 # A market order reserves its notional plus this much, because its price is not known yet (Alpaca reserves 2.5 to 4 %).
 MARKET_ORDER_BUFFER = 0.04
+# With bars of minutes an order that has not filled in a minute is priced by what is no longer true.
+ORDER_TIMEOUT = "60s"
+FRACTION = "0.000000001"  # smallest quantity of a pair, and of a share where fractions are traded
 HALVED = 0.5  # what the volatility index's first threshold does to exposure
 
 
@@ -30,12 +33,14 @@ def engine_config(policy: RiskPolicy, strategies: Sequence[Strategy]) -> dict[st
             raise ValueError(f"Strategy/{strategy.metadata.name} is not bound to RiskPolicy/{name}")
     limits = policy.spec.limits
     symbols = sorted({symbol for strategy in strategies for symbol in strategy.spec.universe.symbols})
+    fractional = {symbol for s in strategies if s.spec.sizing.fractional for symbol in s.spec.universe.symbols}
     return {
         "account": name,
         "mode": policy.spec.account,
         "symbols": [
             {
                 "symbol": symbol,
+                "quantity_increment": FRACTION if "/" in symbol or symbol in fractional else "1",
                 "sector": limits.exposure.sector_of.get(symbol, ""),
                 "restricted": symbol in limits.restricted,
                 "shortable": limits.shorting,
@@ -44,13 +49,24 @@ def engine_config(policy: RiskPolicy, strategies: Sequence[Strategy]) -> dict[st
             for symbol in symbols
         ],
         "strategies": [
-            {"uid": s.uid, "capital_share": s.spec.capital_share, "rests_overnight": s.spec.bars == "1d"}
+            {
+                "uid": s.uid,
+                "capital_share": s.spec.capital_share,
+                "rests_overnight": s.spec.bars == "1d",
+                "order_ttl_ns": _timeout(s),
+                "accept_fill": s.spec.execution.accept_fill,
+            }
             for s in sorted(strategies, key=lambda s: s.uid)
         ],
         "limits": _limits(policy, limits, strategies),
         "overrides": [entry for override in policy.spec.overrides for entry in _override(policy, override, strategies)],
         "policy_generation": policy.metadata.generation,
     }
+
+
+def _timeout(strategy: Strategy) -> int:
+    timeout = strategy.spec.execution.timeout or (None if strategy.spec.bars == "1d" else ORDER_TIMEOUT)
+    return 0 if timeout is None else duration_ns(timeout)
 
 
 def _override(policy: RiskPolicy, override: Override, strategies: Sequence[Strategy]) -> list[dict[str, Any]]:

@@ -96,15 +96,57 @@ class Sizing(SpecModel):
     rebalance_threshold: Fraction = Field(
         0.20, description="A position is left alone while the target differs by less than this share of it."
     )
+    fractional: bool = Field(
+        False, description="Targets are fractions of a share, to 1e-9; Day orders only, no shorts."
+    )
     kelly_fraction: Fraction = later(0.25, description="Fraction of the Kelly bet.")
+
+
+class Bracket(SpecModel):
+    """Protection of a position, held by the engine: whichever level is reached first closes it at the market."""
+
+    stop_loss: PositiveFraction | None = Field(None, description="Stop-loss, as a share of the entry's price.")
+    take_profit: PositiveFraction | None = Field(None, description="Take-profit, as a share of the entry's price.")
+    stop_loss_atr: float | None = Field(None, gt=0, le=100, description="Stop-loss, in average true ranges.")
+    take_profit_atr: float | None = Field(None, gt=0, le=100, description="Take-profit, in average true ranges.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Bracket:
+        for share, multiple in (("stop_loss", "stop_loss_atr"), ("take_profit", "take_profit_atr")):
+            if getattr(self, share) is not None and getattr(self, multiple) is not None:
+                raise ValueError(f"{share} and {multiple} are both given: give one of the two")
+        return self
 
 
 class Execution(SpecModel):
     """How intents become orders."""
 
-    order_type: Literal["Market", "Limit"] = Field("Limit", description="Order type of entries and exits.")
+    order_type: Literal["Market", "Limit", "Stop", "StopLimit", "TrailingStop"] = Field(
+        "Limit", description="Order type of entries. Exits of the three kinds that wait are limit orders."
+    )
     limit_offset_bps: float = Field(
         5.0, ge=0, le=1000, description="Limit price beyond the reference price, basis points."
+    )
+    limit_volatility_share: Fraction = Field(
+        0.02, description="The limit is at least this share of one bar's volatility beyond it."
+    )
+    limit_spread_share: Fraction = Field(
+        0.5, description="... and this share of the spread, where the feature set has one (micro_roll_spread)."
+    )
+    stop_offset_bps: float = Field(
+        25.0, ge=0, le=1000, description="Stop, StopLimit: stop price beyond the reference price, basis points."
+    )
+    trail: PositiveFraction = Field(
+        0.02, lt=1, description="TrailingStop: distance from the best price, as a share of it."
+    )
+    extended_hours: bool = Field(False, description="Limit orders also trade before and after the session.")
+    bracket: Bracket = Field(default_factory=Bracket, description="Stop-loss and take-profit of each position.")
+    timeout: Duration | None = Field(
+        None,
+        description="An order older than this is cancelled. null: 60s; with daily bars its time in force decides.",
+    )
+    accept_fill: PositiveFraction = Field(
+        0.8, description="Filled to this share when its time is up, an order counts as done; else it is worked on."
     )
     time_in_force: Literal["Day", "Gtc", "Ioc", "Fok", "Opg", "Cls"] = Field("Day", description="Life of an order.")
     valid_for: Duration = Field("5d", description="An intent that arrives later than this is refused.")
@@ -112,6 +154,17 @@ class Execution(SpecModel):
     algorithm: Literal["None", "Twap", "Vwap", "ImplementationShortfall"] = later(
         "None", description="Execution algorithm."
     )
+
+    @model_validator(mode="after")
+    def _broker_takes_it(self) -> Execution:
+        waits = self.order_type in ("Stop", "StopLimit", "TrailingStop")
+        if waits and self.time_in_force in ("Opg", "Cls"):
+            raise ValueError(f"orderType {self.order_type} can't be sent to an auction: set timeInForce Day or Gtc")
+        if self.order_type == "TrailingStop" and self.time_in_force not in ("Day", "Gtc"):
+            raise ValueError("orderType TrailingStop takes timeInForce Day or Gtc only")
+        if self.extended_hours and (self.order_type != "Limit" or self.time_in_force not in ("Day", "Gtc")):
+            raise ValueError("extendedHours needs orderType Limit and timeInForce Day or Gtc")
+        return self
 
 
 class Rollout(SpecModel):
@@ -147,6 +200,20 @@ class StrategySpec(SpecModel):
     on_delete: Literal["Cancel", "Flatten", "Keep"] = later(
         "Cancel", description="What happens to orders and positions on delete."
     )
+
+    @model_validator(mode="after")
+    def _broker_takes_it(self) -> StrategySpec:
+        execution = self.execution
+        if any("/" in symbol for symbol in self.universe.symbols):
+            if execution.time_in_force not in ("Gtc", "Ioc"):
+                raise ValueError("pairs trade round the clock: set execution.timeInForce to Gtc or Ioc")
+            if execution.order_type not in ("Market", "Limit", "StopLimit"):
+                raise ValueError("pairs take execution.orderType Market, Limit or StopLimit only")
+            if self.signal.direction != "LongOnly":
+                raise ValueError("pairs can't be sold short: set signal.direction to LongOnly")
+        if self.sizing.fractional and (execution.time_in_force != "Day" or execution.order_type == "TrailingStop"):
+            raise ValueError("fractions of a share take Day orders and no trailing stops: set execution to match")
+        return self
 
 
 class Strategy(Document):

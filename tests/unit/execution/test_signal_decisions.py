@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradewind.execution.signals.decisions import Book, Decider, Prediction, limit_price
+from tradewind.execution.signals.decisions import Book, Decider, Prediction
 from tradewind.specs import Strategy
+from tradewind.trading.placement import beyond
 from tradewind.v1 import features_pb2, trading_pb2
 
 DAY = 86_400 * 10**9
@@ -156,11 +157,11 @@ def test_limit_is_the_offset_price_rounded_to_cents_towards_filling(close: int, 
     cent, unit = Fraction(1, 100), Fraction(1, 10**8)
     offset = Fraction(round(bps * 100), 1_000_000)
     exact = Fraction(close, 10**8) * (1 + offset if buy else 1 - offset)
-    got = Fraction(limit_price(close, bps, buy), 10**8)
-    beyond = got - exact if buy else exact - got
+    got = Fraction(beyond(close, round(bps * 100), up=buy), 10**8)
+    further = got - exact if buy else exact - got
     assert got % cent == 0
     # The offset itself is cut to a unit of 1e-8, which can matter at an exact cent. The lowest price is a cent.
-    assert -unit < beyond < cent or (not buy and got == cent)
+    assert -unit < further < cent or (not buy and got == cent)
 
 
 def test_limits_of_a_buy_and_of_a_sale() -> None:
@@ -173,3 +174,35 @@ def test_limits_of_a_buy_and_of_a_sale() -> None:
     assert (buy.limit_price, sale.limit_price) == (10_012 * 10**6, 9_990 * 10**6)
     assert buy.order_type == trading_pb2.ORDER_TYPE_LIMIT
     assert buy.time_in_force == trading_pb2.TIME_IN_FORCE_GTC
+
+
+def test_an_entry_by_a_stop_carries_its_price_and_bracket() -> None:
+    own = strategy(execution={"orderType": "Stop", "stopOffsetBps": 100, "bracket": {"stopLoss": 0.02}})
+    intent = decider(own).decide(vector(), 1, prediction(0.5), book(), NOW + 9).intent
+    assert intent is not None
+    assert intent.order_type == trading_pb2.ORDER_TYPE_STOP
+    assert (intent.stop_price, intent.limit_price) == (101 * PRICE, 0)
+    assert (intent.stop_loss, intent.take_profit) == (98 * PRICE, 0)
+    exit_ = decider(own).decide(vector(), 1, prediction(0.0), book(shares=50), NOW + 9).intent
+    assert exit_ is not None
+    assert (exit_.order_type, exit_.stop_loss) == (trading_pb2.ORDER_TYPE_LIMIT, 0)
+
+
+def test_a_bracket_in_true_ranges_needs_their_feature() -> None:
+    own = strategy(execution={"bracket": {"stopLossAtr": 2}})
+    with pytest.raises(ValueError, match=r"add it to spec\.features"):
+        decider(own)
+    names = [*FEATURES, "vol_natr_14_raw"]
+    ranged = Decider(own, "paper", 3, names, FEATURES[1])
+    intent = ranged.decide(vector(values=[50.0, 0.2, 1.5]), 1, prediction(0.5), book(), NOW + 9).intent
+    assert intent is not None
+    assert intent.stop_loss == 97 * PRICE
+    refused = ranged.decide(vector(values=[50.0, 0.2, float("nan")]), 1, prediction(0.5), book(), NOW + 9)
+    assert (refused.intent, refused.signal.reason) == (None, "no_bracket")
+
+
+def test_fractions_of_a_share_fill_the_whole_share_of_capital() -> None:
+    own = strategy(sizing={"method": "PercentEquity", "maxPositionPct": 0.1, "fractional": True})
+    intent = decider(own).decide(vector(close=300 * PRICE), 1, prediction(0.5), book(), NOW + 9).intent
+    assert intent is not None
+    assert intent.target_quantity == 33_333_333_333

@@ -330,14 +330,30 @@ def test_the_engine_is_told_the_policys_own_figures() -> None:
         "symbols": [
             {
                 "symbol": "AAPL",
+                "quantity_increment": "1",
                 "sector": "tech",
                 "restricted": False,
                 "shortable": False,
                 "max_sector_exposure_pct": 0.16,
             },
-            {"symbol": "MSFT", "sector": "", "restricted": True, "shortable": False, "max_sector_exposure_pct": None},
+            {
+                "symbol": "MSFT",
+                "quantity_increment": "1",
+                "sector": "",
+                "restricted": True,
+                "shortable": False,
+                "max_sector_exposure_pct": None,
+            },
         ],
-        "strategies": [{"uid": "strategy/default/one", "capital_share": 0.29, "rests_overnight": True}],
+        "strategies": [
+            {
+                "uid": "strategy/default/one",
+                "capital_share": 0.29,
+                "rests_overnight": True,
+                "order_ttl_ns": 0,
+                "accept_fill": 0.8,
+            }
+        ],
         "limits": {
             "max_order_notional": "12345.67",
             "price_collar_pct": 0.07,
@@ -415,3 +431,26 @@ def test_a_warm_up_limit_leaves_out_slow_features_and_makes_a_set_of_its_own() -
     default = {"fast": 10, "exact": 64, "slow": 65}
     assert feature_names(document, default) == ["fast", "exact", "vol_historical_20_annual"]
     assert feature_set_name(document) == "bars_1d_warm_64_20"
+
+
+def test_an_order_has_a_minute_except_with_daily_bars_or_by_its_own_word() -> None:
+    def timeout(**spec: Any) -> int:
+        (own,) = engine_config(policy("paper", "one"), [strategy("one", **spec)])["strategies"]
+        return int(own["order_ttl_ns"])
+
+    assert timeout() == 0
+    assert timeout(bars="1m") == 60 * 10**9
+    assert timeout(execution={"timeout": "5m"}) == 300 * 10**9
+
+
+def test_pairs_and_strategies_of_fractions_count_in_the_smallest_quantity() -> None:
+    pair = strategy(
+        "one",
+        universe={"symbols": ["BTC/USD", "AAPL"]},
+        execution={"timeInForce": "Gtc"},
+        signal={"direction": "LongOnly"},
+    )
+    parts = strategy("two", universe={"symbols": ["MSFT"]}, sizing={"fractional": True})
+    symbols = engine_config(policy("paper", "one", "two"), [pair, parts])["symbols"]
+    steps = {s["symbol"]: s["quantity_increment"] for s in symbols}
+    assert steps == {"AAPL": "1", "BTC/USD": "0.000000001", "MSFT": "0.000000001"}

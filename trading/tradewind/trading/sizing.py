@@ -28,15 +28,15 @@ def target_share(strength: float, annual_volatility: float, sizing: Sizing) -> f
     return math.copysign(size, strength) if size >= sizing.min_position_pct else 0.0
 
 
-def target_quantity(share: float, capital: int, price: int) -> int:
-    """Whole shares (in 1e-9 shares, signed) that `share` of `capital` buys at `price`, rounded towards zero.
+def target_quantity(share: float, capital: int, price: int, step: int = QUANTITY_SCALE) -> int:
+    """Shares (in 1e-9, signed, whole multiples of `step`) that `share` of `capital` buys at `price`, towards zero.
 
     `capital` and `price` are 1e-8 currency units. Raises ValueError for a price that is not positive.
     """
     if price <= 0:
         raise ValueError(f"price must be positive, got {price}")
     budget = abs(int(share * 1e9)) * max(capital, 0) // 10**9
-    return int(math.copysign(1, share)) * (budget // price) * QUANTITY_SCALE
+    return int(math.copysign(1, share)) * (budget * QUANTITY_SCALE // price // step * step)
 
 
 def keeps_position(current: int, target: int, threshold: float) -> bool:

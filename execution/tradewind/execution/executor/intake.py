@@ -125,6 +125,13 @@ class Intake:
                 gates_passed=intent.gates_passed,
                 model=intent.model,
                 model_version=intent.model_version,
+                stop_price=intent.stop_price,
+                trail_price=intent.trail_price,
+                trail_ratio=intent.trail_ratio,
+                extended_hours=intent.extended_hours,
+                target_notional=intent.target_notional,
+                stop_loss=intent.stop_loss,
+                take_profit=intent.take_profit,
                 now=self._now,
                 offset=offset,
             )

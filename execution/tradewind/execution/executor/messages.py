@@ -10,6 +10,10 @@ from google.protobuf.message import Message
 from tradewind.bus import Outgoing
 from tradewind.v1 import trading_pb2
 
+# By the native engine's numbers (ExitReason, RejectionCategory).
+_EXITS = ("", "stop_loss", "take_profit")
+_CATEGORIES = ("", "transient", "persistent", "manual")
+
 
 def outgoing(record: Mapping[str, Any], account: str) -> Outgoing | None:
     """The message that a journal record becomes; None for those that are told otherwise (positions, risk)."""
@@ -60,6 +64,13 @@ def _order(record: Mapping[str, Any], account: str) -> Message:
         message=record["text"],
         event_time=record["time"],
         journal_sequence=record["sequence"],
+        replaces=record["replaces"],
+        stop_price=record["terms"]["stop_price"],
+        trail_price=record["terms"]["trail_price"],
+        trail_ratio=record["terms"]["trail_ratio"],
+        extended_hours=record["terms"]["extended_hours"],
+        exit=_EXITS[record["exit"]],
+        category=_CATEGORIES[record["category"]],
     )
 
 

@@ -70,7 +70,12 @@ namespace tradewind {
   X(kValueAtRisk, "VALUE_AT_RISK", "the account's value at risk would be too large a share of equity")              \
   X(kPortfolioVolatility, "PORTFOLIO_VOLATILITY", "the account's volatility would be too high")                     \
   X(kSessionUnknown, "SESSION_UNKNOWN", "the exchange's calendar does not cover this time")                         \
-  X(kOutOfSession, "OUT_OF_SESSION", "orders may not be sent at this time of the exchange's day")
+  X(kOutOfSession, "OUT_OF_SESSION", "orders may not be sent at this time of the exchange's day")                   \
+  X(kOrderTerms, "ORDER_TERMS", "the broker takes no such order with this time in force, or in extended hours")     \
+  X(kStopPrice, "STOP_PRICE", "a stop order needs a positive stop price in whole increments; others have none")     \
+  X(kTrail, "TRAIL", "a trailing stop needs a distance or a share below 100 %, and not both; others have none")     \
+  X(kFraction, "FRACTION", "a fraction of a share trades only for the day, not by a trailing stop, and not short")  \
+  X(kBracket, "BRACKET", "a stop-loss or take-profit is on the wrong side, or there is nothing to protect")
 
 enum class RejectCode : std::uint8_t {
 #define TRADEWIND_ENUMERATOR(id, name, meaning) id,

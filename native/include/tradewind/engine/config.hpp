@@ -42,7 +42,9 @@ struct StrategyConfig {
   StrategyId uid;
   Money capital_budget{kNoLimit};            // gross exposure of the sub-book at most this
   std::int64_t capital_share = kRatioScale;  // ... and at most this share of equity, ppm
-  bool rests_overnight = false;              // decides on daily bars: its orders may wait for the next open
+  std::int64_t order_ttl = kAbsent;    // an order older than this is cancelled, ns; 0 = never, absent = the engine's
+  std::int64_t accept_fill = 800'000;  // filled to this share when its time is up, an order counts as done, ppm
+  bool rests_overnight = false;        // decides on daily bars: its orders may wait for the next open
 };
 
 // JSON names stand beside each; all are required there, null switches one off.
@@ -116,10 +118,12 @@ struct EngineConfig {
   std::int64_t generation = 0;                           // of the policy that this is made from
   std::int64_t day_offset = 5LL * 3600 * 1'000'000'000;  // a trading day begins at 00:00 UTC plus this
   std::int64_t order_ttl = 0;                            // a working order older than this is cancelled; 0 = never
-  std::int64_t retry_after = 1'000'000'000;              // between two tries of a look-up, snapshot or flatten, ns
-  Money cash_tolerance{1'000'000};                       // smaller differences to the broker's cash are rounding
-  std::uint32_t max_orders = 4096;                       // kept in memory; the oldest finished one makes room
-  std::uint32_t max_intents = 65536;                     // remembered by id; the oldest expired one makes room
+  std::int64_t stuck_after =
+      30'000'000'000;  // no news of an order in transition for so long: ask, then alert; 0 = never
+  std::int64_t retry_after = 1'000'000'000;  // between two tries of a look-up, snapshot or flatten, ns
+  Money cash_tolerance{1'000'000};           // smaller differences to the broker's cash are rounding
+  std::uint32_t max_orders = 4096;           // kept in memory; the oldest finished one makes room
+  std::uint32_t max_intents = 65536;         // remembered by id; the oldest expired one makes room
 };
 
 // From JSON (see tradewind/native/engine.py for the keys). Unknown and missing keys are refused by name. Throws

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tradewind/engine/config.hpp"
+#include "tradewind/engine/lifecycle.hpp"
 #include "tradewind/engine/records.hpp"
 #include "tradewind/engine/risk_gate.hpp"
 #include "tradewind/messages.hpp"
@@ -23,6 +24,8 @@ struct EngineCounts {
   std::uint64_t orders = 0;
   std::uint64_t fills = 0;                                   // fill records
   std::array<std::uint64_t, kRejectCodeCount> rejections{};  // by code, every verdict and every refused slice
+  // Of orders, by state and event; those that cannot happen are counted, too.
+  std::array<std::array<std::uint64_t, kOrderEventCount>, kOrderStateCount> transitions{};
 };
 
 class Engine {

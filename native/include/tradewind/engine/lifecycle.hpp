@@ -67,12 +67,12 @@ consteval std::array<Row, kOrderStateCount> make_table() {
   row(S::kUnknown,         {no,  un,  su,  ac,  pf,  fi,  no,  ca,  ex,  no,  rp,  re,  re,  no});
   row(S::kAccepted,        {no,  ac,  no,  ac,  pf,  fi,  pc,  ca,  ex,  pr,  rp,  re,  no,  no});
   row(S::kPartiallyFilled, {no,  pf,  no,  pf,  pf,  fi,  pc,  ca,  ex,  pr,  rp,  re,  no,  no});
-  row(S::kPendingCancel,   {no,  pc,  no,  pc,  pc,  fi,  pc,  ca,  ex,  no,  rp,  re,  no,  pc});
-  row(S::kPendingReplace,  {no,  pr,  no,  pr,  pr,  fi,  pc,  ca,  ex,  pr,  rp,  re,  no,  ac});
+  row(S::kPendingCancel,   {no,  pc,  no,  pc,  pc,  fi,  no,  ca,  ex,  no,  rp,  re,  no,  pc});
+  row(S::kPendingReplace,  {no,  pr,  no,  pr,  pr,  fi,  pc,  ca,  ex,  no,  rp,  re,  no,  ac});
   // clang-format on
   // A finished order stays what it is: messages come late, twice and in any order.
   for (const S done : {fi, ca, rp, ex, re}) {
-    row(done, {no, done, no, done, done, done, done, done, done, done, done, done, done, done});
+    row(done, {no, no, no, done, done, done, no, done, done, no, done, done, no, no});
   }
   return t;
 }

@@ -28,6 +28,14 @@ struct IntentVerdict {
   std::int64_t generation = 0;  // of the policy whose limits decided
 };
 
+// What to do about an order that the broker rejected.
+enum class RejectionCategory : std::uint8_t {
+  kNone = 0,
+  kTransient = 1,   // goes away by itself: tried again, each time after twice as long
+  kPersistent = 2,  // the same order would be rejected again: its intents are done
+  kManual = 3,      // a person must act: credentials, permissions, a symbol that is not there
+};
+
 // Each change of each order.
 struct OrderRecord {
   ClientOrderId client_order_id;
@@ -48,6 +56,9 @@ struct OrderRecord {
   std::uint8_t intent_count = 0;
   Time time = 0;
   ClientOrderId replaces;  // the order that made way for this one; empty: none
+  OrderTerms terms;
+  ExitReason exit = ExitReason::kNone;
+  RejectionCategory category = RejectionCategory::kNone;  // of a rejected order
 };
 
 // One strategy's part of an execution. The sum over strategies of those that are not internal is the execution.

@@ -39,7 +39,9 @@ struct RiskRequest {
   bool reduce_only = false;  // computed by the engine
   Quantity quantity;         // signed: + buys
   OrderType order_type = OrderType::kMarket;
+  TimeInForce time_in_force = TimeInForce::kDay;
   Money limit_price;
+  OrderTerms terms;
   // Of the intent, at the stage where one strategy is looked at; an order nets several.
   Time valid_until = 0;
   bool champion = false;

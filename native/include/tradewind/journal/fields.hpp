@@ -26,11 +26,16 @@ TRADEWIND_FIELDS(BarUpdate,
     TRADEWIND_FIELD(low) TRADEWIND_FIELD(close) TRADEWIND_FIELD(volume) TRADEWIND_FIELD(context)
     TRADEWIND_FIELD(volatility_index))
 
+TRADEWIND_FIELDS(OrderTerms,
+    TRADEWIND_FIELD(stop_price) TRADEWIND_FIELD(trail_price) TRADEWIND_FIELD(trail_ratio)
+    TRADEWIND_FIELD(extended_hours))
+
 TRADEWIND_FIELDS(Intent,
     TRADEWIND_FIELD(id) TRADEWIND_FIELD(strategy) TRADEWIND_FIELD(symbol) TRADEWIND_FIELD(target)
     TRADEWIND_FIELD(decision_time) TRADEWIND_FIELD(valid_until) TRADEWIND_FIELD(order_type)
     TRADEWIND_FIELD(time_in_force) TRADEWIND_FIELD(limit_price) TRADEWIND_FIELD(reference_price)
-    TRADEWIND_FIELD(champion) TRADEWIND_FIELD(gates_passed) TRADEWIND_FIELD(model) TRADEWIND_FIELD(model_version))
+    TRADEWIND_FIELD(champion) TRADEWIND_FIELD(gates_passed) TRADEWIND_FIELD(model) TRADEWIND_FIELD(model_version)
+    TRADEWIND_FIELD(terms) TRADEWIND_FIELD(target_notional) TRADEWIND_FIELD(stop_loss) TRADEWIND_FIELD(take_profit))
 
 TRADEWIND_FIELDS(BrokerOrder,
     TRADEWIND_FIELD(client_order_id) TRADEWIND_FIELD(broker_order_id) TRADEWIND_FIELD(symbol) TRADEWIND_FIELD(side)
@@ -57,7 +62,8 @@ TRADEWIND_FIELDS(SessionUpdate,
 TRADEWIND_FIELDS(BrokerRequest,
     TRADEWIND_FIELD(kind) TRADEWIND_FIELD(request_id) TRADEWIND_FIELD(client_order_id)
     TRADEWIND_FIELD(broker_order_id) TRADEWIND_FIELD(symbol) TRADEWIND_FIELD(side) TRADEWIND_FIELD(order_type)
-    TRADEWIND_FIELD(time_in_force) TRADEWIND_FIELD(quantity) TRADEWIND_FIELD(limit_price))
+    TRADEWIND_FIELD(time_in_force) TRADEWIND_FIELD(quantity) TRADEWIND_FIELD(limit_price)
+    TRADEWIND_FIELD(terms))
 
 TRADEWIND_FIELDS(IntentVerdict,
     TRADEWIND_FIELD(intent) TRADEWIND_FIELD(strategy) TRADEWIND_FIELD(symbol) TRADEWIND_FIELD(accepted)
@@ -69,7 +75,8 @@ TRADEWIND_FIELDS(OrderRecord,
     TRADEWIND_FIELD(order_type) TRADEWIND_FIELD(time_in_force) TRADEWIND_FIELD(quantity) TRADEWIND_FIELD(limit_price)
     TRADEWIND_FIELD(state) TRADEWIND_FIELD(filled) TRADEWIND_FIELD(filled_notional) TRADEWIND_FIELD(reduce_only)
     TRADEWIND_FIELD(code) TRADEWIND_FIELD(text) visit.list("intents", o.intents, o.intent_count);
-    TRADEWIND_FIELD(time) TRADEWIND_FIELD(replaces))
+    TRADEWIND_FIELD(time) TRADEWIND_FIELD(replaces) TRADEWIND_FIELD(terms) TRADEWIND_FIELD(exit)
+    TRADEWIND_FIELD(category))
 
 TRADEWIND_FIELDS(FillRecord,
     TRADEWIND_FIELD(execution_id) TRADEWIND_FIELD(client_order_id) TRADEWIND_FIELD(broker_order_id)

@@ -1,6 +1,6 @@
 // Core: BrokerRequest -> the bytes of its HTTP request. Orders come from templates serialised once per (symbol, side,
-// type, time in force); only quantity, price and client_order_id are written per order, in slots of fixed width padded
-// with spaces between JSON tokens, so that Content-Length never changes.
+// type, time in force, ...); only quantity, prices and client_order_id are written per order, in slots of fixed width
+// padded with spaces between JSON tokens, so that Content-Length never changes.
 #pragma once
 
 #include <array>
@@ -31,13 +31,15 @@ class RequestBytes {
  private:
   struct Template {
     std::string bytes;
-    std::size_t quantity_at = 0, price_at = 0, id_at = 0;  // price_at 0: no price
+    std::size_t quantity_at = 0, id_at = 0;
+    std::size_t limit_at = 0, stop_at = 0, trail_at = 0;  // 0: has none
   };
   struct Key {
     Symbol symbol;
     Side side;
     OrderType type;
     TimeInForce time_in_force;
+    bool extended_hours, by_ratio;  // by_ratio: trail_percent, else trail_price
     bool operator==(const Key&) const = default;
   };
   struct KeyHash {
