@@ -302,7 +302,8 @@ class OrderMachine(RuleBasedStateMachine):
             self.price(100)
             self.flush()
         assert self.outside == self.venue.position
-        assert self.engine.account()["cash"] == self.venue.cash
+        # The broker shows an average price, which is rounded.
+        assert abs(self.engine.account()["cash"] - self.venue.cash) <= DOLLAR // 100
         assert self.engine.open_orders() == []
         known = {client_id: STATES[o.state] for client_id, o in self.venue.orders.items() if not o.open}
         assert {client_id: self.states[client_id] for client_id in known} == known
