@@ -11,15 +11,16 @@ PROTOS := $(wildcard protos/tradewind/v1/*.proto) protos/build_protos.py
 demo: $(VENV)/.run.stamp ## Train, serve and trade two years of real daily bars on this machine; leaves runs/latest/
 	$(BIN)/tradewind demo
 
-test: $(VENV)/.dev.stamp ## Everything that must pass: format, types, layers, native suite, Python suite
+test: $(VENV)/.dev.stamp ## Everything that must pass: format, types, layers, native suite, clang-tidy, Python suite
 	tools/check
 	tools/test-native
+	tools/tidy
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(VENV)/.dev.stamp ## Formatters, linters, types and layers only
 	tools/check
 
-tidy: $(VENV)/.dev.stamp ## clang-tidy over the native sources (has findings; not part of make test yet)
+tidy: $(VENV)/.dev.stamp ## clang-tidy over the native sources
 	tools/tidy
 
 simulation: $(VENV)/.dev.stamp ## 10,000 seeded days with faults and deaths; TRADEWIND_SEED=n plays one again

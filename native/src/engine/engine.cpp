@@ -119,9 +119,11 @@ void Engine::State::apply_overrides() {
     if (overrides_told ? !ended || o.until < before : ended) continue;
     std::array<char, 201> text{};
     const auto part = [](const auto& words) { return static_cast<int>(words.view().size()); };
+    // NOLINTBEGIN(bugprone-suspicious-stringview-data-usage): each comes with its size
     std::snprintf(text.data(), text.size(), "override of %.*s by %.*s %s: %.*s", part(o.limit), o.limit.view().data(),
                   part(o.issued_by), o.issued_by.view().data(), ended ? "has ended" : "holds", part(o.reason),
                   o.reason.view().data());
+    // NOLINTEND(bugprone-suspicious-stringview-data-usage)
     alert(Severity::kWarning, Symbol{}, text.data());
   }
   overrides_told = true;

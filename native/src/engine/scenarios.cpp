@@ -44,7 +44,7 @@ void Scenarios::add(const Estimate& estimate, std::int64_t assumed_move, std::in
     return;
   }
   for (std::size_t t = 0; t < kScenarios; ++t) {
-    const std::int64_t r = estimate.returns[t] * sign;
+    const std::int64_t r = std::int64_t{estimate.returns[t]} * sign;
     const bool up = estimate.returns[t] >= 0;
     worst[t] = sum(worst[t], product(up ? low : high, r));
     best[t] = sum(best[t], product(up ? high : low, r));

@@ -108,7 +108,8 @@ void AlpacaLink::Impl::check_account() {
 AlpacaLink::AlpacaLink(BrokerConfig config, BrokerEventSink& sink)
     : impl_(std::make_unique<Impl>(std::move(config), sink)) {}
 
-AlpacaLink::~AlpacaLink() { stop(); }
+// Where the thread cannot be told to end, for want of memory, the process must.
+AlpacaLink::~AlpacaLink() { stop(); }  // NOLINT(bugprone-exception-escape)
 
 void AlpacaLink::start() {
   if (!impl_) throw LinkError("the link to the broker was stopped: make a new executor");

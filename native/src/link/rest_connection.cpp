@@ -9,13 +9,12 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
+
+#include "tradewind/link/http_answer.hpp"
 
 namespace tradewind {
 
 namespace asio = boost::asio;
-namespace http = boost::beast::http;
 using boost::system::error_code;
 
 std::int64_t monotonic_ns() {
@@ -24,48 +23,7 @@ std::int64_t monotonic_ns() {
   return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
 }
 
-namespace {
-
-constexpr std::size_t kMaxBody = 32U << 20;  // 500 orders are about 600 kB
-
-struct ParsedAnswer {
-  RestConnection::Answer answer;
-  bool keep_alive = false;
-  std::size_t used = 0;
-};
-
-// Empty: not whole yet. `over`: the peer has closed, which ends a body without a length. Sets `failed` for what is not
-// HTTP.
-[[nodiscard]] std::optional<ParsedAnswer> parse_answer(const std::string& bytes, bool over, bool& failed) {
-  http::response_parser<http::string_body> parser;
-  parser.eager(true);
-  parser.body_limit(kMaxBody);
-  error_code error;
-  std::size_t used = 0;
-  while (!parser.is_done() && used < bytes.size()) {
-    used += parser.put(asio::buffer(bytes.data() + used, bytes.size() - used), error);
-    if (error == http::error::need_more) break;
-    if (error) {
-      failed = true;
-      return std::nullopt;
-    }
-  }
-  if (over && !parser.is_done() && parser.got_some()) {
-    parser.put_eof(error);
-    failed = static_cast<bool>(error);
-  }
-  if (!parser.is_done() || failed) return std::nullopt;
-  ParsedAnswer parsed;
-  parsed.keep_alive = parser.keep_alive() && !over;
-  parsed.used = used;
-  parsed.answer.status = static_cast<int>(parser.get().result_int());
-  parsed.answer.body = std::move(parser.get().body());
-  return parsed;
-}
-
-}  // namespace
-
-RestConnection::RestConnection(asio::any_io_executor executor, const Endpoint& endpoint, const TlsContext* tls)
+RestConnection::RestConnection(const asio::any_io_executor& executor, const Endpoint& endpoint, const TlsContext* tls)
     : endpoint_(endpoint), tls_context_(tls), resolver_(executor), socket_(executor) {}
 
 asio::awaitable<void> RestConnection::open(std::chrono::milliseconds timeout) {
@@ -147,31 +105,28 @@ asio::awaitable<void> RestConnection::read_answers(const OnAnswer& on_answer) {
   for (bool open = true; open;) {
     open = co_await receive();
     bool failed = false;
-    auto parsed = plain_.empty() ? std::nullopt : parse_answer(plain_, !open, failed);
+    auto parsed = plain_.empty() ? std::nullopt : parse_http_answer(plain_, !open, failed);
     if (failed) break;
     if (!parsed) continue;
-    {
-      const std::scoped_lock lock(mutex_);
-      if (!call_) break;  // an answer that nobody asked for
-    }
     // Bytes after the answer belong to no request: this connection cannot be trusted any more.
     const bool keep_alive = parsed->keep_alive && parsed->used == plain_.size();
     plain_.clear();
     if (!keep_alive) open = false;
-    answered(on_answer, parsed->answer, keep_alive);
+    if (!answered(on_answer, {parsed->status, std::move(parsed->body)}, keep_alive)) break;
   }
   close();
 }
 
-void RestConnection::answered(const OnAnswer& on_answer, const Answer& answer, bool keep_alive) {
-  Call call;
+bool RestConnection::answered(const OnAnswer& on_answer, const Answer& answer, bool keep_alive) {
+  std::optional<Call> call;
   {
     const std::scoped_lock lock(mutex_);
-    call = *call_;
-    call_.reset();
+    call.swap(call_);
+    if (!call) return false;
     state_.store(keep_alive ? State::kIdle : State::kClosed, std::memory_order_release);
   }
-  on_answer(call, answer);
+  on_answer(*call, answer);
+  return true;
 }
 
 void RestConnection::close() {
@@ -179,7 +134,7 @@ void RestConnection::close() {
   state_.store(State::kClosed, std::memory_order_release);
   socket_handle_ = -1;
   error_code ignored;
-  socket_.close(ignored);
+  static_cast<void>(socket_.close(ignored));
 }
 
 std::optional<RestConnection::Lost> RestConnection::take_lost() {

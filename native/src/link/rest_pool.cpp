@@ -32,7 +32,7 @@ constexpr std::size_t kPage = 500;
 
 }  // namespace
 
-RestPool::RestPool(asio::any_io_executor executor, const BrokerConfig& config, const Endpoint& endpoint,
+RestPool::RestPool(const asio::any_io_executor& executor, const BrokerConfig& config, const Endpoint& endpoint,
                    const TlsContext* tls, BrokerEventSink& sink)
     : config_(config),
       sink_(sink),
@@ -74,7 +74,7 @@ asio::awaitable<void> RestPool::keep_open(RestConnection& connection) {
       pump();
       co_await connection.read_answers(handler);
     } catch (const std::exception&) {
-      // What failed shows in the requests that wait for a connection; here the next attempt follows.
+      answered = false;  // what failed shows in the requests that wait for a connection; the next attempt waits
     }
     if (const auto lost = connection.take_lost(); lost && !closing_) on_lost(*lost);
     if (answered) {

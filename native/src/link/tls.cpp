@@ -69,7 +69,7 @@ TlsSession::TlsSession(const TlsContext& context, const std::string& host) : ssl
   }
   SSL_set_bio(ssl_, in, out);
   SSL_set_connect_state(ssl_);
-  out_.reserve(16 * 1024);
+  out_.reserve(kTlsRecord);
   try {
     expect_host(ssl_, host);
   } catch (...) {
@@ -98,7 +98,7 @@ void TlsSession::received(const char* cipher, std::size_t size) {
 }
 
 bool TlsSession::read(std::string& plain) {
-  std::array<char, 16 * 1024> chunk{};
+  std::array<char, kTlsRecord> chunk{};
   for (;;) {
     ERR_clear_error();
     const int count = SSL_read(ssl_, chunk.data(), static_cast<int>(chunk.size()));

@@ -15,13 +15,15 @@ namespace {
 constexpr std::size_t kRing = 4096;
 constexpr std::chrono::microseconds kRetry{50};  // between two tries of a producer whose ring is full
 
-[[nodiscard]] const std::filesystem::path& created(const std::filesystem::path& directory) {
+// Where the journal is, its directory made.
+[[nodiscard]] std::filesystem::path journal_of(const ExecutorConfig& config) {
+  const std::filesystem::path& directory = config.journal_directory;
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (error) {
     throw JournalError("journal.directory: \"" + directory.string() + "\" cannot be created: " + error.message());
   }
-  return directory;
+  return config.journal_path();
 }
 
 [[nodiscard]] std::unique_ptr<WaitStrategy> make_wait(bool spinning) {
@@ -31,10 +33,9 @@ constexpr std::chrono::microseconds kRetry{50};  // between two tries of a produ
 
 }  // namespace
 
-ExecutorRuntime::ExecutorRuntime(ExecutorConfig config, MakeLink make_link)
+ExecutorRuntime::ExecutorRuntime(ExecutorConfig config, const MakeLink& make_link)
     : config_(std::move(config)),
-      engine_((static_cast<void>(created(config_.journal_directory)), config_.journal_path()), config_.engine,
-              config_.sync),
+      engine_(journal_of(config_), config_.engine, config_.sync),
       wait_(make_wait(config_.threads.spinning)),
       bus_(kRing),
       events_(kRing),

@@ -49,7 +49,7 @@ class RestConnection {
   };
   using OnAnswer = std::function<void(const Call&, const Answer&)>;
 
-  RestConnection(boost::asio::any_io_executor executor, const Endpoint& endpoint, const TlsContext* tls);
+  RestConnection(const boost::asio::any_io_executor& executor, const Endpoint& endpoint, const TlsContext* tls);
 
   // I/O thread. Resolves, connects and shakes hands until `timeout`. Throws LinkError or boost::system::system_error.
   boost::asio::awaitable<void> open(std::chrono::milliseconds timeout);
@@ -72,15 +72,16 @@ class RestConnection {
   boost::asio::awaitable<void> shake_hands();
   [[nodiscard]] bool send_all(std::string_view bytes);  // under mutex_
   boost::asio::awaitable<bool> receive();
-  void answered(const OnAnswer& on_answer, const Answer& answer, bool keep_alive);
+  // False: nobody asked for it.
+  [[nodiscard]] bool answered(const OnAnswer& on_answer, const Answer& answer, bool keep_alive);
 
   Endpoint endpoint_;
   const TlsContext* tls_context_;
   boost::asio::ip::tcp::resolver resolver_;
   boost::asio::ip::tcp::socket socket_;
-  std::array<char, 16 * 1024> received_{};  // from the socket, at most one TLS record
-  std::string plain_;                       // of it, not yet parsed
-  std::int64_t open_by_ = 0;                // 0: not opening
+  std::array<char, kTlsRecord> received_{};  // from the socket
+  std::string plain_;                        // of it, not yet parsed
+  std::int64_t open_by_ = 0;                 // 0: not opening
 
   std::mutex mutex_;  // guards what follows: the engine thread writes, the I/O thread reads
   std::atomic<State> state_ = State::kClosed;

@@ -17,7 +17,7 @@ namespace tradewind {
 
 class RestPool {
  public:
-  RestPool(boost::asio::any_io_executor executor, const BrokerConfig& config, const Endpoint& endpoint,
+  RestPool(const boost::asio::any_io_executor& executor, const BrokerConfig& config, const Endpoint& endpoint,
            const TlsContext* tls, BrokerEventSink& sink);
 
   void launch();  // I/O thread: opens the connections and keeps them open

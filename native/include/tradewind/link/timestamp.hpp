@@ -52,13 +52,14 @@ namespace detail {
     offset_minutes = 0;
   } else if (at + 6 == text.size() && (text[at] == '+' || text[at] == '-') && text[at + 3] == ':') {
     const auto hours = fixed_digits(text, at + 1, 2), minutes = fixed_digits(text, at + 4, 2);
-    if (!hours || !minutes) return std::nullopt;
-    offset_minutes = (*hours * 60 + *minutes) * (text[at] == '-' ? -1 : 1);
+    if (!hours || !minutes || *hours > 23 || *minutes > 59) return std::nullopt;
+    offset_minutes = (std::int64_t{*hours} * 60 + *minutes) * (text[at] == '-' ? -1 : 1);
   } else {
     return std::nullopt;
   }
   const std::int64_t days = std::chrono::sys_days{date}.time_since_epoch().count();
-  const std::int64_t seconds = days * 86'400 + *hour * 3'600 + *minute * 60 + *second - offset_minutes * 60;
+  const std::int64_t minutes = days * 1'440 + std::int64_t{*hour} * 60 + *minute - offset_minutes;
+  const std::int64_t seconds = minutes * 60 + *second;
   return seconds * 1'000'000'000 + fraction;
 }
 

@@ -15,6 +15,8 @@ struct ssl_st;
 
 namespace tradewind {
 
+inline constexpr std::size_t kTlsRecord = 16'384;  // the most plain bytes in one record
+
 // TLS 1.2 or newer, the peer's certificate verified against the system's authorities or those in `ca_file`.
 class TlsContext {
  public:

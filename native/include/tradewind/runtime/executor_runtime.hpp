@@ -55,7 +55,7 @@ class ExecutorRuntime final : public BrokerEventSink {
   using MakeLink = std::function<std::unique_ptr<BrokerLink>(const BrokerConfig&, BrokerEventSink&)>;
 
   // Opens and replays the journal. Throws ConfigError, JournalError, LinkError. `make_link`: the Alpaca link if absent.
-  explicit ExecutorRuntime(ExecutorConfig config, MakeLink make_link = {});
+  explicit ExecutorRuntime(ExecutorConfig config, const MakeLink& make_link = {});
   ~ExecutorRuntime() override;
   ExecutorRuntime(const ExecutorRuntime&) = delete;
   ExecutorRuntime& operator=(const ExecutorRuntime&) = delete;
