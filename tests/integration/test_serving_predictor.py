@@ -184,6 +184,13 @@ def test_predictor_json_names_the_address(stack: Stack) -> None:
     assert announced["address"] == stack.address
 
 
+def test_the_replica_takes_its_turn_on_the_cpu_like_everybody_else(stack: Stack) -> None:
+    here = psutil.Process(stack.process.pid)
+    replicas = [p for p in here.children(recursive=True) if p.name().startswith("ray::ServeRepl")]
+    assert replicas, [p.name() for p in here.children(recursive=True)]
+    assert {p.nice() for p in replicas} == {here.nice()}
+
+
 @pytest.mark.parametrize(
     ("changes", "code", "message"),
     [

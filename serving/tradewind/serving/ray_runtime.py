@@ -52,6 +52,7 @@ def set_environment(port: int) -> None:
     os.environ.update(
         {
             "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_worker_niceness": "0",  # Ray's default is 15: on a busy machine a prediction would wait for everybody
             "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
             "RAY_SERVE_ENABLE_DIRECT_INGRESS": "1",
             "RAY_SERVE_DIRECT_INGRESS_MIN_GRPC_PORT": str(port),

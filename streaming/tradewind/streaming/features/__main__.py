@@ -24,6 +24,7 @@ from tradewind.streaming.features.feature_set import FeatureSetError
 from tradewind.streaming.features.history import in_stream_order
 from tradewind.streaming.features.process import FeatureProcess, FeatureProcessError
 from tradewind.streaming.features.stream import FeatureStream
+from tradewind.streaming.features.yielding import YieldingSink
 from tradewind.v1.market_pb2 import Bar, Event
 
 
@@ -72,7 +73,8 @@ def run(config: FeaturesConfig, stop: threading.Event) -> None:
 
     repository = FeatureRepository.open(config.state_dir, feature_set)
     with open_bus(config.bus) as bus:
-        process = FeatureProcess(bus, config.group, feature_set, stream, repository, poll_records=config.poll_records)
+        sink = YieldingSink(repository)
+        process = FeatureProcess(bus, config.group, feature_set, stream, sink, poll_records=config.poll_records)
         process.restore(*read_history(config.history))
         print(json.dumps({"ready": True, "feature_set_version": feature_set.version}), flush=True)  # noqa: T201
         try:
@@ -80,6 +82,7 @@ def run(config: FeaturesConfig, stop: threading.Event) -> None:
                 process.step(0.5)
         finally:
             process.close()
+            sink.close()
             repository.close()
 
 
