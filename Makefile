@@ -4,6 +4,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 MEMBERS := protos specs planning bus trading streaming training serving execution console
+DEV_MEMBERS := operators
 UV_INSTALL := .uv/bin/uv pip install --quiet --python $(BIN)/python
 NATIVE := native/CMakeLists.txt native/pyproject.toml $(shell find native/include native/src native/bind native/tradewind -type f -not -name '*.so' -not -path '*/__pycache__/*' 2>/dev/null)
 PROTOS := $(wildcard protos/tradewind/v1/*.proto) protos/build_protos.py
@@ -15,7 +16,13 @@ test: $(VENV)/.dev.stamp ## Everything that must pass: format, types, layers, na
 	tools/check
 	tools/test-native
 	tools/tidy
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore=tests/cluster
+
+test-cluster: $(VENV)/.dev.stamp ## On a real Kubernetes API server: $$KUBECONFIG's, or one built from Go modules and booted here
+	$(BIN)/python -m pytest tests/cluster
+
+crds: $(VENV)/.dev.stamp ## Write the chart's definitions and admission policies anew from the models of specs/
+	$(BIN)/python -m tradewind.operators.crds charts/tradewind
 
 check: $(VENV)/.dev.stamp ## Formatters, linters, types and layers only
 	tools/check
@@ -52,9 +59,10 @@ $(VENV)/.run.stamp: $(VENV)/.requirements.stamp $(MEMBERS:%=%/pyproject.toml) $(
 	$(UV_INSTALL) --no-deps --reinstall-package tradewind-native ./native
 	@touch $@
 
-$(VENV)/.dev.stamp: $(VENV)/.run.stamp requirements/dev.txt
+$(VENV)/.dev.stamp: $(VENV)/.run.stamp requirements/dev.txt $(DEV_MEMBERS:%=%/pyproject.toml)
 	tools/system-packages test
 	$(UV_INSTALL) --require-hashes -r requirements/dev.txt
+	$(UV_INSTALL) --no-deps $(DEV_MEMBERS:%=-e ./%)
 	@touch $@
 
-.PHONY: demo test check tidy simulation setup lock help
+.PHONY: demo test test-cluster crds check tidy simulation setup lock help

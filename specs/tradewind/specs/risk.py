@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
@@ -21,6 +21,7 @@ from tradewind.specs.base import (
     SpecModel,
     Ticker,
     later,
+    null_as,
 )
 
 
@@ -114,12 +115,12 @@ class VolatilityLimits(SpecModel):
         63, ge=20, le=64, description="Trading days whose returns estimate volatility, value at risk and correlations."
     )
     min_days: int = Field(20, ge=2, le=64, description="Daily returns a symbol needs for an estimate of its own.")
-    assumed: float | None = Field(
+    assumed: Annotated[float | None, null_as(0)] = Field(
         0.50,
         gt=0,
         le=10,
         description="Annual volatility assumed of a symbol without an estimate, which is taken to move against all "
-        "others; null: orders in it are refused.",
+        "others; 0 or null: orders in it are refused.",
     )
     max_estimate_age: Duration = Field("5d", description="Older estimates are none: new risk is refused.")
 
@@ -208,10 +209,10 @@ class Override(SpecModel):
     """A temporary change of one limit."""
 
     limit: str = Field(description="Dotted path of the limit below spec.limits, e.g. position.maxShare.")
-    value: float
+    value: float = Field(description="What the limit is instead; maxNotional: in currency.")
     until: AwareDatetime = Field(description="The override ends by itself at this time, which names its zone.")
     by: str = Field(min_length=1, max_length=48, description="Person who asked.")
-    reason: str = Field(min_length=1, max_length=90)
+    reason: str = Field(min_length=1, max_length=90, description="Why, for the audit.")
 
 
 class Broker(SpecModel):
@@ -220,7 +221,7 @@ class Broker(SpecModel):
     Keys come from the environment (APCA_API_KEY_ID, APCA_API_SECRET_KEY) or a Secret, never from here.
     """
 
-    kind: Literal["Alpaca"] = "Alpaca"
+    kind: Literal["Alpaca"] = Field("Alpaca", description="Whose protocol orders are sent in.")
     url: str = Field(
         "", description="Trading REST base; empty: APCA_API_BASE_URL, or Alpaca's address for the account."
     )

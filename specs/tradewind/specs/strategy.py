@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -16,6 +16,7 @@ from tradewind.specs.base import (
     SpecModel,
     Ticker,
     later,
+    null_as,
 )
 from tradewind.specs.training import Training
 
@@ -24,8 +25,8 @@ class Universe(SpecModel):
     """Which symbols are traded, and what gives them market context."""
 
     symbols: list[Ticker] = Field(min_length=1, max_length=2000, description="Symbols to trade.")
-    context: Ticker | None = Field(
-        "^GSPC", description="Market index: an input of context features, never traded. null: none."
+    context: Annotated[Ticker | None, null_as("")] = Field(
+        "^GSPC", description="Market index: an input of context features, never traded. Empty or null: none."
     )
 
     @field_validator("symbols")

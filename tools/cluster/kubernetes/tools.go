@@ -1,0 +1,10 @@
+//go:build tools
+
+// Package kubernetes pins what tools/cluster/build builds of Kubernetes; go.sum holds the hashes.
+package kubernetes
+
+import (
+	_ "k8s.io/kubernetes/cmd/kube-apiserver"
+	_ "k8s.io/kubernetes/cmd/kube-controller-manager"
+	_ "k8s.io/kubernetes/cmd/kubectl"
+)
