@@ -151,6 +151,48 @@ def test_some_fields_cannot_change(cluster: Cluster, document: dict[str, Any], f
     cluster.apply(changed(document, metadata__labels={"team": "a"}))
 
 
+def test_the_kill_switch_is_released_in_ones_own_name(cluster: Cluster) -> None:
+    """`--as` is a user whom the API server knows by that name."""
+    cluster.ok("create", "rolebinding", "people", "--clusterrole=cluster-admin", "--user=ann", "--user=bob")
+    cluster.apply(changed(RISK_POLICY, spec__killSwitch__engaged=True))
+
+    def release(user: str, by: str) -> tuple[int, str]:
+        patch = f'{{"spec":{{"killSwitch":{{"engaged":false,"releasedBy":"{by}"}}}}}}'
+        done = cluster.run("patch", "riskpolicy", "paper", "--type=merge", f"--patch={patch}", f"--as={user}")
+        return done.returncode, done.stderr
+
+    code, said = release("bob", "ann")
+    assert code != 0
+    assert "spec.killSwitch.releasedBy: write your own name, bob" in said
+    assert cluster.get("riskpolicy", "paper")["spec"]["killSwitch"]["engaged"] is True
+    assert release("ann", "ann")[0] == 0
+    # What is written stays, whoever changes something else.
+    cluster.ok(
+        "patch", "riskpolicy", "paper", "--type=merge", '--patch={"spec":{"limits":{"shorting":false}}}', "--as=bob"
+    )
+
+
+def test_a_policy_in_use_is_not_deleted(cluster: Cluster) -> None:
+    cluster.apply(RISK_POLICY)
+    used = '--patch={"status":{"boundStrategies":["momentum","trend"]}}'
+    cluster.ok("patch", "riskpolicy", "paper", "--subresource=status", "--type=merge", used)
+    done = cluster.run("delete", "riskpolicy", "paper")
+    assert done.returncode != 0
+    assert "delete momentum, trend first" in done.stderr
+    free = '--patch={"status":{"boundStrategies":[]}}'
+    cluster.ok("patch", "riskpolicy", "paper", "--subresource=status", "--type=merge", free)
+    cluster.ok("delete", "riskpolicy", "paper")
+
+
+def test_a_namespace_goes_with_the_policies_in_use(cluster: Cluster) -> None:
+    name = f"{cluster.namespace}-goes"
+    cluster.ok("create", "namespace", name)
+    cluster.ok("apply", "--namespace", name, "-f", "-", given=yaml.safe_dump(RISK_POLICY))
+    used = '--patch={"status":{"boundStrategies":["momentum"]}}'
+    cluster.ok("patch", "riskpolicy", "paper", "--namespace", name, "--subresource=status", "--type=merge", used)
+    cluster.ok("delete", "namespace", name, "--timeout=40s")
+
+
 def test_policies_type_check_against_the_definitions(cluster: Cluster) -> None:
     policies = yaml.safe_load(cluster.ok("get", "validatingadmissionpolicies", "-o", "yaml"))["items"]
     ours = [p for p in policies if p["metadata"]["name"].endswith(".tradewind.dev")]

@@ -113,8 +113,8 @@ def plan(strategies: Sequence[Strategy], policies: Sequence[RiskPolicy], site: S
     trained = tuple(job.name for job in jobs)
     workloads += _features(strategies, site, trained)
     workloads.append(_serving(strategies, site, trained))
-    workloads += [_executor(p, bound[p.metadata.name], site) for p in used]
-    workloads += [_signals(s, p, strategies, site) for p in used for s in bound[p.metadata.name]]
+    workloads += [executor(p, bound[p.metadata.name], site) for p in used]
+    workloads += [signals(s, p, strategies, site) for p in used for s in bound[p.metadata.name]]
     workloads.append(_feed(strategies, used, site, after=tuple(w.name for w in workloads)))
     return workloads
 
@@ -261,7 +261,8 @@ def model_alias(strategy: Strategy, strategies: Sequence[Strategy]) -> str:
     return "champion" if any(s.spec.mode == "Live" for s in sharing) else "candidate"
 
 
-def _executor(policy: RiskPolicy, strategies: Sequence[Strategy], site: Site) -> Workload:
+def executor(policy: RiskPolicy, strategies: Sequence[Strategy], site: Site) -> Workload:
+    """The executor of an account. Raises ValueError when a document says what the engine can't do."""
     runtime = policy.spec.execution
     simulated = site.venue_port is not None
     name = policy.metadata.name
@@ -318,7 +319,8 @@ def _volatility_source(policy: RiskPolicy, strategies: Sequence[Strategy], site:
     return None
 
 
-def _signals(strategy: Strategy, policy: RiskPolicy, strategies: Sequence[Strategy], site: Site) -> Workload:
+def signals(strategy: Strategy, policy: RiskPolicy, strategies: Sequence[Strategy], site: Site) -> Workload:
+    """The signal process of a strategy; `strategies` are all that share its models."""
     lockstep = site.replay is not None and site.replay.lockstep
     return Workload(
         f"signals-{strategy.metadata.name}",

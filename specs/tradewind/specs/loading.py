@@ -64,10 +64,11 @@ def parse_documents(text: str, source: str) -> list[Strategy | RiskPolicy]:
         raise SpecError(f"{source}: {where}not valid YAML: {problem}") from None
     if not raws:
         raise SpecError(f"{source}: holds no document; expected kind: Strategy or kind: RiskPolicy")
-    return [_parse_one(raw, source) for raw in raws]
+    return [parse_document(raw, source) for raw in raws]
 
 
-def _parse_one(raw: Any, source: str) -> Strategy | RiskPolicy:
+def parse_document(raw: Any, source: str) -> Strategy | RiskPolicy:
+    """One document as read from YAML or JSON. `source` names it in errors. Raises SpecError."""
     if not isinstance(raw, dict):
         raise SpecError(f"{source}: a document must be a mapping with apiVersion, kind, metadata and spec")
     kind = raw.get("kind")

@@ -1,4 +1,6 @@
-"""ValidatingAdmissionPolicies that keep any field from being ignored in silence. Core.
+"""ValidatingAdmissionPolicies: what a schema can't say. Core.
+
+A RiskPolicy in use isn't deleted, a kill switch is released in one's own name, and no field is ignored in silence.
 
 An API server drops unknown fields unless the client asks for strict validation. So the definitions keep unknown fields,
 and a policy refuses them for every client, `kubectl patch` and Helm among them. Where the policy is not installed, the
@@ -8,7 +10,7 @@ operator reads the field and says so in a condition. Fields that this version do
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -19,11 +21,12 @@ from tradewind.operators.crds.structural import PRESERVE
 from tradewind.specs.base import is_in_effect
 
 Schema = dict[str, Any]
+(RISK_POLICY,) = (kind for kind in KINDS if kind.plural == "riskpolicies")
 
 
 def admission() -> list[dict[str, Any]]:
-    """Policies with their bindings: unknown fields are denied, fields without effect warned of."""
-    made: list[dict[str, Any]] = []
+    """Policies with their bindings."""
+    made: list[dict[str, Any]] = [*_in_use(), *_released_by()]
     for kind, definition in zip(KINDS, definitions(), strict=True):
         schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
         denied = [*_unknown(schema, "object", []), *_dropped_nulls(kind.spec, "spec")]
@@ -32,14 +35,48 @@ def admission() -> list[dict[str, Any]]:
     return made
 
 
-def _policy(kind: Definition, what: str, action: str, validations: list[Schema]) -> list[dict[str, Any]]:
+def _in_use() -> list[dict[str, Any]]:
+    """A policy that strategies trade under stays; a namespace that goes takes both, in whatever order."""
+    bound = "oldObject.status.boundStrategies"
+    validation = {
+        "expression": f"!has(oldObject.status) || !has({bound}) || size({bound}) == 0",
+        "message": "strategies trade under this RiskPolicy: delete them first",
+        "messageExpression": f"'strategies trade under this RiskPolicy: delete ' + {bound}.join(', ') + ' first'",
+        "reason": "Forbidden",
+    }
+    ends = "request.userInfo.username == 'system:serviceaccount:kube-system:namespace-controller'"
+    condition = {"name": "the-namespace-stays", "expression": f"!({ends})"}
+    return _policy(RISK_POLICY, "in-use", "Deny", [validation], ["DELETE"], [condition])
+
+
+def _released_by() -> list[dict[str, Any]]:
+    """Whoever releases the kill switch says so in their own name, which the API server knows."""
+    said, before = "object.spec.killSwitch.releasedBy", "oldObject.spec.killSwitch.releasedBy"
+    validation = {
+        "expression": f"{said} == '' || {said} == request.userInfo.username || "
+        f"(oldObject != null && {said} == {before})",
+        "message": "spec.killSwitch.releasedBy: write your own name as the API server knows it",
+        "messageExpression": "'spec.killSwitch.releasedBy: write your own name, ' + request.userInfo.username",
+        "reason": "Forbidden",
+    }
+    return _policy(RISK_POLICY, "released-by", "Deny", [validation])
+
+
+def _policy(
+    kind: Definition,
+    what: str,
+    action: str,
+    validations: list[Schema],
+    operations: Sequence[str] = ("CREATE", "UPDATE"),
+    conditions: Sequence[Schema] = (),
+) -> list[dict[str, Any]]:
     if not validations:
         return []
     name = f"{what}.{kind.plural}.{GROUP}"
     rule = {
         "apiGroups": [GROUP],
         "apiVersions": [VERSION],
-        "operations": ["CREATE", "UPDATE"],
+        "operations": list(operations),
         "resources": [kind.plural],
     }
     return [
@@ -50,6 +87,7 @@ def _policy(kind: Definition, what: str, action: str, validations: list[Schema])
             "spec": {
                 "failurePolicy": "Fail",
                 "matchConstraints": {"resourceRules": [rule]},
+                **({"matchConditions": list(conditions)} if conditions else {}),
                 "validations": validations,
             },
         },

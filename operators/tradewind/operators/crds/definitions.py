@@ -111,21 +111,27 @@ CONDITION = {
         "message": {"type": "string", "maxLength": 32768, "description": "Why, in words: the field and the fix."},
     },
 }
-STATUS = {
-    "type": "object",
-    "description": "What was observed; written by the operator only.",
-    "properties": {
-        "observedGeneration": {
-            "type": "integer",
-            "format": "int64",
-            "description": "metadata.generation that this status is of.",
-        },
-        "conditions": {
+_OBSERVED: dict[str, dict[str, Any]] = {
+    "observedGeneration": {
+        "type": "integer",
+        "format": "int64",
+        "description": "metadata.generation that this status is of.",
+    },
+    "conditions": {
+        "type": "array",
+        "description": "Observations; `kubectl wait --for=condition=Ready` waits for one of them.",
+        "items": CONDITION,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["type"],
+    },
+}
+_OBSERVED_OF: dict[str, dict[str, Any]] = {
+    "Strategy": {},
+    "RiskPolicy": {
+        "boundStrategies": {
             "type": "array",
-            "description": "Observations; `kubectl wait --for=condition=Ready` waits for one of them.",
-            "items": CONDITION,
-            "x-kubernetes-list-type": "map",
-            "x-kubernetes-list-map-keys": ["type"],
+            "items": {"type": "string"},
+            "description": "Strategies that trade under this policy now; while there are any it can't be deleted.",
         },
     },
 }
@@ -176,7 +182,11 @@ def _schema(kind: Definition) -> dict[str, Any]:
             "kind": {"type": "string", "description": kind.kind},
             "metadata": {"type": "object"},
             "spec": structural(kind.spec),
-            "status": STATUS,
+            "status": {
+                "type": "object",
+                "description": "What was observed; written by the operator only.",
+                "properties": {**_OBSERVED, **_OBSERVED_OF[kind.kind]},
+            },
         },
         PRESERVE: True,
         "x-kubernetes-validations": [NAMED.as_validation()],

@@ -1,0 +1,177 @@
+"""`python -m tradewind.operators.follow`: keeps an executor's configuration file as its RiskPolicy says. Shell.
+
+The policy is watched, so that a limit or the kill switch is in force at once; the strategies, of which the account may
+read those that the policy allows, are asked for every few seconds. While the API server doesn't answer the last policy
+stays.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+import kubernetes
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
+
+from tradewind.operators.crds.definitions import GROUP, VERSION
+from tradewind.operators.plan.following import configuration, site
+from tradewind.operators.plan.model import Object
+from tradewind.operators.run import health
+from tradewind.planning.pods import ClusterSite
+from tradewind.specs import SpecError
+
+STRATEGIES_EVERY_S = 5.0
+RETRY_S = 1.0
+WATCH_S = 300  # a watch is begun anew after this long
+TIMEOUT_S = 10
+HTTP_FORBIDDEN, HTTP_NOT_FOUND = 403, 404
+_log = logging.getLogger("tradewind.operators.follow")
+
+
+class Follower:
+    """One executor's configuration file."""
+
+    def __init__(self, policy: str, namespace: str, where: ClusterSite, out: Path) -> None:
+        self._policy, self._namespace, self._where, self._out = policy, namespace, where, out
+        self._api = kubernetes.client.CustomObjectsApi()
+        self._changed = threading.Event()
+        self._strategies: dict[str, Object] = {}
+        self._said = ""
+        self._passed = time.monotonic()
+
+    def watch(self) -> None:
+        """Sees changes of the policy, for ever."""
+        while True:
+            try:
+                stream = kubernetes.watch.Watch().stream(
+                    self._api.list_namespaced_custom_object,
+                    GROUP,
+                    VERSION,
+                    self._namespace,
+                    "riskpolicies",
+                    field_selector=f"metadata.name={self._policy}",
+                    timeout_seconds=WATCH_S,
+                    _request_timeout=WATCH_S + TIMEOUT_S,
+                )
+                for _ in stream:
+                    self._changed.set()
+            except (ApiException, HTTPError) as error:
+                self._say(f"watching RiskPolicy {self._policy}: {error}")
+                time.sleep(RETRY_S)
+
+    def follow(self) -> None:
+        """Writes the file whenever it should be another, for ever."""
+        while True:
+            self._changed.clear()
+            try:
+                self._write(self._render())
+                self._say("")
+            except SpecError as error:
+                self._say(f"the last policy stays: {error}")
+            except (ApiException, HTTPError) as error:
+                self._say(f"the last policy stays: {error}")
+                time.sleep(RETRY_S)
+            self._passed = time.monotonic()
+            self._changed.wait(STRATEGIES_EVERY_S)
+
+    def _render(self) -> str:
+        policy = self._get("riskpolicies", self._policy)
+        if policy is None:
+            raise SpecError(f"RiskPolicy {self._policy} is gone")
+        allowed = policy.get("spec", {}).get("strategies", [])
+        found = [strategy for name in allowed if (strategy := self._strategy(name)) is not None]
+        return configuration(policy, found, self._where)
+
+    def _strategy(self, name: str) -> Object | None:
+        """A strategy, as last seen where it may not be read.
+
+        The operator widens what the account may read. Where it is dead, a strategy allowed since is not there yet, and
+        no other must be lost: its positions are in the executor's books.
+        """
+        try:
+            found = self._get("strategies", name)
+        except ApiException as error:
+            if error.status != HTTP_FORBIDDEN:
+                raise
+            return self._strategies.get(name)
+        if found is not None:
+            self._strategies[name] = found
+        return found
+
+    def _get(self, plural: str, name: str) -> Object | None:
+        try:
+            found: Object = self._api.get_namespaced_custom_object(
+                GROUP, VERSION, self._namespace, plural, name, _request_timeout=TIMEOUT_S
+            )
+        except ApiException as error:
+            if error.status == HTTP_NOT_FOUND:
+                return None
+            raise
+        return found
+
+    def _write(self, text: str) -> None:
+        """In one step: the executor never reads half a file."""
+        if self._out.exists() and self._out.read_text(encoding="utf-8") == text:
+            return
+        temporary = self._out.with_suffix(".new")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(self._out)
+        _log.info("%s: generation %s", self._out, json.loads(text)["policy_generation"])
+
+    def _say(self, problem: str) -> None:
+        if problem and problem != self._said:
+            _log.warning("%s", problem)
+        self._said = problem
+
+    def started(self) -> str:
+        """Why the executor can't start yet, or nothing."""
+        return "" if self._out.exists() else self._said or "the configuration is not written yet"
+
+    def ready(self) -> str:
+        """Why the account can't trade, or nothing: the executor's Control service must listen."""
+        if not self._out.exists():
+            return self.started()
+        port = json.loads(self._out.read_text(encoding="utf-8"))["control_port"]
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError as error:
+            return f"the executor doesn't listen on {port}: {error}"
+        return ""
+
+    def alive(self) -> str:
+        """Why this process should be started anew, or nothing."""
+        silence = time.monotonic() - self._passed
+        return f"no look at the policy for {silence:.0f} s" if silence > 10 * TIMEOUT_S else ""
+
+
+def main() -> None:
+    """Follows until a signal comes."""
+    parser = argparse.ArgumentParser(description="Keeps an executor's configuration as its RiskPolicy says.")
+    parser.add_argument("--policy", required=True, help="name of the RiskPolicy")
+    parser.add_argument("--namespace", required=True, help="its namespace")
+    parser.add_argument("--site", required=True, type=Path, help="JSON file that the operator wrote")
+    parser.add_argument("--out", required=True, type=Path, help="the executor's configuration file")
+    parser.add_argument("--port", type=int, default=9101, help="of /startz, /livez, /readyz, /metrics; 0: a free one")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    kubernetes.config.load_config()
+    follower = Follower(given.policy, given.namespace, site(json.loads(given.site.read_bytes())), given.out)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(0))  # every write of the file is whole
+    port = health.serve(given.port, {"/startz": follower.started, "/livez": follower.alive, "/readyz": follower.ready})
+    print(json.dumps({"ready": True, "policy": given.policy, "port": port}), flush=True)  # noqa: T201
+    threading.Thread(target=follower.watch, name="watch", daemon=True).start()
+    follower.follow()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Conditions as Kubernetes has them (sig-architecture/api-conventions.md). Core."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tradewind.operators.plan.model import Condition, Object
+
+
+def status(document: Object, conditions: Sequence[Condition], now: str, **more: Any) -> tuple[Object, list[Condition]]:
+    """The document's status with these conditions, and those that are news.
+
+    A condition keeps its lastTransitionTime while its status stays. `now` is a time as Kubernetes writes it.
+    """
+    generation = document["metadata"]["generation"]
+    before = {c["type"]: c for c in document.get("status", {}).get("conditions", [])}
+    entries = []
+    for condition in conditions:
+        old = before.get(condition.type)
+        same = old is not None and old["status"] == condition.status
+        entries.append(
+            {
+                "type": condition.type,
+                "status": condition.status,
+                "observedGeneration": generation,
+                "lastTransitionTime": old["lastTransitionTime"] if old is not None and same else now,
+                "reason": condition.reason,
+                "message": condition.message,
+            }
+        )
+    news = [
+        c
+        for c in conditions
+        if (was := before.get(c.type)) is None or (was["status"], was["reason"]) != (c.status, c.reason)
+    ]
+    return {"observedGeneration": generation, "conditions": entries, **more}, news
+
+
+def true(kind: str, reason: str, message: str) -> Condition:
+    """A condition that holds."""
+    return Condition(kind, "True", reason, message)
+
+
+def false(kind: str, reason: str, message: str) -> Condition:
+    """A condition that doesn't hold."""
+    return Condition(kind, "False", reason, message)

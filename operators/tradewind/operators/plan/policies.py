@@ -1,0 +1,79 @@
+"""What to do about one RiskPolicy: its executor, and what its status says. Core."""
+
+from __future__ import annotations
+
+from tradewind.operators.config import OperatorConfig
+from tradewind.operators.plan import documents, objects
+from tradewind.operators.plan.conditions import false, status, true
+from tradewind.operators.plan.difference import differing
+from tradewind.operators.plan.model import Condition, Object, Plan, World
+from tradewind.operators.plan.running import executor_ready, stuck_pods
+from tradewind.planning.binding import bind
+from tradewind.planning.pods import executor_pod, fixed_part
+from tradewind.specs import RiskPolicy, SpecError, Strategy
+
+
+def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str = "") -> Plan:
+    """The plan for the policy `name`. `problem` is what went wrong with the last plan, if anything did."""
+    document = world.get("RiskPolicy", name)
+    if document is None or "deletionTimestamp" in document["metadata"]:
+        return Plan()  # what it owns goes with it
+    try:
+        policy = documents.read(document)
+        assert isinstance(policy, RiskPolicy)
+    except SpecError as error:
+        return _refused(document, str(error), now)
+    strategies = documents.strategies(world)
+    verdicts = bind(policy, strategies)
+    bound = [s for s in strategies if s.metadata.name in verdicts and verdicts[s.metadata.name].bound]
+    names = [s.metadata.name for s in bound]
+    if not bound:
+        return _idle(document, policy, now)
+    try:
+        wanted = _objects(document, policy, bound, config)
+    except ValueError as error:
+        return _refused(document, str(error), now, names)
+    apply = differing(wanted, world.objects)
+    ready = executor_ready(world, f"executor-{name}")
+    conditions = [_reconciled(apply, problem), ready if not apply else _starting(ready)]
+    written, news = status(document, conditions, now, boundStrategies=names)
+    return Plan(apply, stuck_pods(world, f"executor-{name}"), written, news)
+
+
+def _objects(document: Object, policy: RiskPolicy, bound: list[Strategy], config: OperatorConfig) -> list[Object]:
+    workload = executor_pod(policy, bound, config.site())
+    fixed = fixed_part(workload.config, policy, bound)
+    return objects.executor(document, workload, sorted(policy.spec.strategies), fixed, config)
+
+
+def _refused(document: Object, why: str, now: str, names: list[str] | None = None) -> Plan:
+    """A policy that can't be followed: the executor goes on with the last one that could."""
+    bound = document.get("status", {}).get("boundStrategies", []) if names is None else names
+    conditions = [false("Reconciled", "InvalidSpec", why), false("Ready", "InvalidSpec", why)]
+    written, news = status(document, conditions, now, boundStrategies=bound)
+    return Plan(status=written, events=news)
+
+
+def _idle(document: Object, policy: RiskPolicy, now: str) -> Plan:
+    """A policy that nobody trades under needs no executor; one that runs already is left to its positions."""
+    allowed = ", ".join(policy.spec.strategies)
+    why = f"no Strategy is bound to this policy; it allows {allowed}, and a Strategy names it in spec.riskPolicy"
+    conditions = [true("Reconciled", "Applied", "nothing to apply"), false("Ready", "NoStrategies", why)]
+    written, news = status(document, conditions, now, boundStrategies=[])
+    return Plan(status=written, events=news)
+
+
+def _reconciled(apply: list[Object], problem: str) -> Condition:
+    if problem:
+        return false("Reconciled", "ApplyFailed", problem)
+    if apply:
+        changed = ", ".join(f"{o['kind']}/{o['metadata']['name']}" for o in apply)
+        return false("Reconciled", "Applying", f"applying {changed}")
+    return true("Reconciled", "Applied", "every object is as it should be")
+
+
+def _starting(ready: Condition) -> Condition:
+    """While its objects change, what is seen of the executor is of the one before."""
+    if ready.status == "True":
+        return false("Ready", "ExecutorChanging", "the executor is being changed")
+    return ready

@@ -1,0 +1,115 @@
+"""What runs beside an executor, as a real process with the executor's own account and the operator dead."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.conftest import Cluster
+from tests.cluster.manifests import RISK_POLICY, STRATEGY, changed
+from tests.cluster.operator_process import OperatorProcess, Process, as_account, eventually
+from tradewind.execution.executor.config import ExecutorConfig
+
+
+@pytest.fixture
+def follower(cluster: Cluster, tmp_path: Path) -> Iterator[tuple[Process, Path]]:
+    """A follower of the policy `paper`, after the operator made its account and was killed."""
+    operator = OperatorProcess(cluster, tmp_path, "operator")
+    cluster.apply(RISK_POLICY, STRATEGY)
+    site = eventually(
+        lambda: cluster.run("get", "configmap", "executor-paper", "-o", r"jsonpath={.data.site\.json}").stdout
+    )
+    eventually(lambda: cluster.run("get", "rolebinding", "executor-paper").returncode == 0)
+    operator.kill()
+    (tmp_path / "site.json").write_text(site)
+    out = tmp_path / "config.json"
+    arguments = ["tradewind.operators.follow", "--policy=paper", f"--namespace={cluster.namespace}", "--port=0"]
+    arguments += [f"--site={tmp_path / 'site.json'}", f"--out={out}"]
+    process = Process(arguments, as_account(cluster, "executor-paper", tmp_path), tmp_path / "follower.log")
+    yield process, out
+    process.kill()
+    print(process.log.read_text())
+
+
+def told(out: Path) -> ExecutorConfig:
+    return ExecutorConfig.model_validate_json(out.read_bytes())
+
+
+def test_a_limit_and_the_kill_switch_arrive_without_the_operator(
+    cluster: Cluster, follower: tuple[Process, Path]
+) -> None:
+    process, out = follower
+    eventually(lambda: process.get("/startz")[0] == 200)
+    before = told(out)
+    assert before.account == "paper"
+    assert before.engine["limits"]["daily_loss_pct"] == 0.02
+    assert not before.kill_switch.engaged
+    began = time.monotonic()
+    cluster.apply(changed(RISK_POLICY, spec__limits__loss__daily=0.01, spec__killSwitch__engaged=True))
+    after = eventually(lambda: (found := told(out)).policy_generation == 2 and found)
+    print(json.dumps({"figure": "policy applied to file written", "ms": round((time.monotonic() - began) * 1000)}))
+    assert after.engine["limits"]["daily_loss_pct"] == 0.01
+    assert after.kill_switch.engaged
+    assert after.broker == before.broker
+
+
+def test_a_policy_that_cannot_be_followed_leaves_the_last_one(cluster: Cluster, follower: tuple[Process, Path]) -> None:
+    process, out = follower
+    eventually(lambda: process.get("/startz")[0] == 200)
+    cluster.apply(changed(RISK_POLICY, spec__strategies=["another"]))
+    eventually(lambda: "no Strategy is bound" in process.log.read_text())
+    assert told(out).policy_generation == 1
+    cluster.apply(changed(RISK_POLICY, spec__limits__shorting=False))
+    assert (
+        eventually(lambda: (found := told(out)).policy_generation == 3 and found).engine["limits"]["allow_short"]
+        is False
+    )
+
+
+def test_a_strategy_that_comes_is_followed_too(cluster: Cluster, follower: tuple[Process, Path]) -> None:
+    process, out = follower
+    eventually(lambda: process.get("/startz")[0] == 200)
+    cluster.apply(changed(STRATEGY, spec__universe__symbols=["AAPL", "MSFT", "NVDA"]))
+    eventually(lambda: [s["symbol"] for s in told(out).engine["symbols"]] == ["AAPL", "MSFT", "NVDA"])
+
+
+def test_readyz_asks_the_executor(cluster: Cluster, follower: tuple[Process, Path]) -> None:
+    process, out = follower
+    eventually(lambda: process.get("/startz")[0] == 200)
+    port = told(out).control_port
+    assert process.get("/readyz") == (503, f"the executor doesn't listen on {port}: [Errno 111] Connection refused\n")
+    with socket.create_server(("127.0.0.1", port)):
+        assert process.get("/readyz")[0] == 200
+    assert process.get("/livez")[0] == 200
+
+
+def test_the_executors_account_may_do_nothing_else(cluster: Cluster, follower: tuple[Process, Path]) -> None:
+    user = f"--as=system:serviceaccount:{cluster.namespace}:executor-paper"
+
+    def may(*what: str) -> bool:
+        return cluster.run("auth", "can-i", *what, user).stdout.strip() == "yes"
+
+    assert may("get", "riskpolicies.tradewind.dev/paper")
+    assert may("watch", "riskpolicies.tradewind.dev/paper")
+    assert may("get", "strategies.tradewind.dev/momentum")
+    refused = [
+        ("get", "riskpolicies.tradewind.dev/other"),
+        ("list", "riskpolicies.tradewind.dev"),
+        ("patch", "riskpolicies.tradewind.dev/paper"),
+        ("patch", "riskpolicies.tradewind.dev/paper", "--subresource=status"),
+        ("get", "strategies.tradewind.dev/other"),
+        ("list", "strategies.tradewind.dev"),
+        ("get", "secrets"),
+        ("get", "configmaps"),
+        ("list", "pods"),
+        ("create", "pods"),
+    ]
+    assert [what for what in refused if may(*what)] == []
+    listed = cluster.ok("auth", "can-i", "--list", user)
+    ours = [line.split()[0] for line in listed.splitlines() if "tradewind.dev" in line]
+    assert ours == ["riskpolicies.tradewind.dev", "strategies.tradewind.dev"]

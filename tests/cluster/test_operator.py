@@ -1,0 +1,260 @@
+"""The operator, as real processes, on a real API server."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cluster.conftest import Cluster
+from tests.cluster.manifests import RISK_POLICY, STRATEGY, changed
+from tests.cluster.operator_process import OperatorProcess, as_account, eventually
+
+OWNED = "serviceaccounts,roles,rolebindings,configmaps,services,statefulsets,deployments"
+MINE = "app.kubernetes.io/managed-by=tradewind-operator"
+
+
+@pytest.fixture
+def start(cluster: Cluster, tmp_path: Path) -> Iterator[Any]:
+    running: list[OperatorProcess] = []
+
+    def one(identity: str = "first", **more: Any) -> OperatorProcess:
+        running.append(OperatorProcess(cluster, tmp_path, identity, **more))
+        return running[-1]
+
+    yield one
+    for process in running:
+        process.kill()
+        print(process.log.read_text())  # pytest shows it when the test fails
+
+
+def condition(cluster: Cluster, kind: str, name: str, of: str) -> dict[str, Any]:
+    status = cluster.get(kind, name).get("status", {})
+    return next((c for c in status.get("conditions", []) if c["type"] == of), {})
+
+
+def reason(cluster: Cluster, kind: str, name: str, of: str) -> str:
+    return str(condition(cluster, kind, name, of).get("reason"))
+
+
+def owned(cluster: Cluster) -> set[str]:
+    return set(cluster.ok("get", OWNED, "-l", MINE, "-o", "name").split())
+
+
+def settled(cluster: Cluster) -> bool:
+    return (
+        reason(cluster, "riskpolicy", "paper", "Reconciled") == "Applied"
+        and reason(cluster, "strategy", "momentum", "Reconciled") == "Applied"
+    )
+
+
+def test_two_documents_become_an_executor_and_a_signal_process(cluster: Cluster, start: Any) -> None:
+    start()
+    cluster.apply(RISK_POLICY)
+    eventually(lambda: reason(cluster, "riskpolicy", "paper", "Ready") == "NoStrategies")
+    assert owned(cluster) == set()
+    cluster.apply(STRATEGY)
+    eventually(lambda: settled(cluster))
+    assert owned(cluster) == {
+        "serviceaccount/executor-paper",
+        "role.rbac.authorization.k8s.io/executor-paper",
+        "rolebinding.rbac.authorization.k8s.io/executor-paper",
+        "configmap/executor-paper",
+        "service/executor-paper",
+        "statefulset.apps/executor-paper",
+        "configmap/signals-momentum",
+        "deployment.apps/signals-momentum",
+    }
+    pod = eventually(lambda: cluster.get("pod", "executor-paper-0"))
+    assert pod["status"]["qosClass"] == "Guaranteed"
+    (executor,) = pod["spec"]["containers"]
+    assert executor["resources"]["requests"]["cpu"] == executor["resources"]["limits"]["cpu"] == "1"
+    assert not any("token" in mount["name"] for mount in executor["volumeMounts"])
+    assert cluster.get("strategy", "momentum")["status"]["observedGeneration"] == 1
+    assert cluster.get("riskpolicy", "paper")["status"]["boundStrategies"] == ["momentum"]
+    assert condition(cluster, "strategy", "momentum", "RiskBound")["status"] == "True"
+    said = cluster.ok("describe", "strategy", "momentum")
+    assert "RiskBound: trades under RiskPolicy/paper" in said
+    # No pod runs here: Ready says so instead of pretending.
+    waited = cluster.run("wait", "--for=condition=Ready", "--timeout=1s", "riskpolicy/paper")
+    assert waited.returncode != 0
+    cluster.ok("wait", "--for=condition=RiskBound", "--timeout=1s", "strategy/momentum")
+
+
+def test_pods_pass_pod_security_restricted(cluster: Cluster, start: Any) -> None:
+    cluster.ok("label", "namespace", cluster.namespace, "pod-security.kubernetes.io/enforce=restricted")
+    start()
+    cluster.apply(RISK_POLICY, STRATEGY)
+    names = eventually(lambda: len(found := cluster.ok("get", "pods", "-l", MINE, "-o", "name").split()) == 2 and found)
+    assert any(name.startswith("pod/signals-momentum-") for name in names)
+
+
+def test_nothing_is_written_when_nothing_changed(cluster: Cluster, start: Any) -> None:
+    first = start(resync_s=1)
+    cluster.apply(RISK_POLICY, STRATEGY)
+    eventually(lambda: settled(cluster))
+    looks = first.metric("tradewind_operator_look_seconds_count")
+    writes = first.metric("tradewind_operator_writes_total")
+    eventually(lambda: first.metric("tradewind_operator_look_seconds_count") >= looks + 10)
+    assert first.metric("tradewind_operator_writes_total") == writes > 0
+    assert first.stop() == 0
+    # Nor by a replica that starts anew.
+    second = start("second")
+    eventually(lambda: second.metric("tradewind_operator_look_seconds_count") >= 2)
+    assert second.metric("tradewind_operator_writes_total") == 0
+    assert writes_seen(cluster, "second") == []
+    assert len(writes_seen(cluster, "first")) in (writes, 0)  # 0: a cluster without an audit log of ours
+
+
+def writes_seen(cluster: Cluster, identity: str) -> list[tuple[str, str]]:
+    """Verb and URI of a replica's writes to the test's namespace, as the API server's audit log has them."""
+    if cluster.state is None:
+        return []
+    entries = [json.loads(line) for line in (cluster.state / "audit.log").read_text().splitlines()]
+    return [
+        (entry["verb"], entry["requestURI"])
+        for entry in entries
+        if entry.get("userAgent") == f"tradewind-operator/{identity}"
+        and entry.get("objectRef", {}).get("namespace") == cluster.namespace
+    ]
+
+
+def test_what_somebody_changed_or_deleted_comes_back(cluster: Cluster, start: Any) -> None:
+    start()
+    cluster.apply(RISK_POLICY, STRATEGY)
+    eventually(lambda: settled(cluster))
+    cluster.ok("scale", "statefulset", "executor-paper", "--replicas=3")
+    eventually(lambda: cluster.get("statefulset", "executor-paper")["spec"]["replicas"] == 1)
+    cluster.ok("delete", "configmap", "signals-momentum")
+    eventually(lambda: "configmap/signals-momentum" in owned(cluster))
+    cluster.ok("annotate", "deployment", "signals-momentum", "team=a")
+    eventually(lambda: settled(cluster))
+    assert cluster.get("deployment", "signals-momentum")["metadata"]["annotations"]["team"] == "a"
+
+
+def test_a_limit_changes_no_pod_and_a_broker_does(cluster: Cluster, start: Any) -> None:
+    start()
+    cluster.apply(RISK_POLICY, STRATEGY)
+    eventually(lambda: settled(cluster))
+    before = cluster.get("statefulset", "executor-paper")["spec"]["template"]
+    signals = cluster.get("deployment", "signals-momentum")["spec"]["template"]
+    cluster.apply(changed(RISK_POLICY, spec__limits__loss__daily=0.01))
+    eventually(lambda: cluster.get("riskpolicy", "paper")["status"]["observedGeneration"] == 2 and settled(cluster))
+    assert cluster.get("statefulset", "executor-paper")["spec"]["template"] == before
+    assert cluster.get("deployment", "signals-momentum")["spec"]["template"] == signals
+    uid = cluster.get("pod", "executor-paper-0")["metadata"]["uid"]
+    cluster.apply(changed(RISK_POLICY, spec__broker__url="https://broker.example"))
+    eventually(lambda: cluster.get("statefulset", "executor-paper")["spec"]["template"] != before)
+    # The old pod never became ready: a StatefulSet alone would wait for it for ever.
+    eventually(lambda: cluster.get("pod", "executor-paper-0")["metadata"]["uid"] != uid)
+
+
+@pytest.mark.parametrize(
+    ("policy", "strategy", "why", "says"),
+    [
+        ({}, {"spec__riskPolicy": "other"}, "PolicyMissing", "no RiskPolicy other in this namespace"),
+        ({"spec__strategies": ["another"]}, {}, "NotAllowed", "add momentum to its spec.strategies"),
+        ({}, {"spec__mode": "Live"}, "PaperAccount", "use Paper"),
+    ],
+    ids=["missing", "not allowed", "live on paper"],
+)
+def test_what_spans_documents_is_shown_in_a_condition(
+    cluster: Cluster, start: Any, policy: dict[str, Any], strategy: dict[str, Any], why: str, says: str
+) -> None:
+    start()
+    cluster.apply(changed(RISK_POLICY, **policy), changed(STRATEGY, **strategy))
+    eventually(lambda: reason(cluster, "strategy", "momentum", "RiskBound") == why)
+    assert says in condition(cluster, "strategy", "momentum", "RiskBound")["message"]
+    assert condition(cluster, "strategy", "momentum", "Ready")["status"] == "False"
+    assert "deployment.apps/signals-momentum" not in owned(cluster)
+
+
+def test_capital_goes_to_the_first_and_is_freed_by_its_end(cluster: Cluster, start: Any) -> None:
+    start()
+    cluster.apply(
+        changed(RISK_POLICY, spec__strategies=["momentum", "trend"]), changed(STRATEGY, spec__capitalShare=0.7)
+    )
+    eventually(lambda: settled(cluster))
+    cluster.apply(changed(STRATEGY, metadata__name="trend", spec__capitalShare=0.5))
+    eventually(lambda: reason(cluster, "strategy", "trend", "RiskBound") == "NoCapital")
+    assert "0.3 left" in condition(cluster, "strategy", "trend", "RiskBound")["message"]
+    cluster.ok("delete", "strategy", "momentum", "--wait=false")
+    eventually(lambda: reason(cluster, "strategy", "trend", "RiskBound") == "Bound")
+    eventually(lambda: cluster.get("riskpolicy", "paper")["status"]["boundStrategies"] == ["trend"])
+
+
+def test_an_end_leaves_nothing_behind(cluster: Cluster, start: Any) -> None:
+    start()
+    cluster.apply(RISK_POLICY, STRATEGY)
+    eventually(lambda: settled(cluster))
+    cluster.ok("delete", "strategy", "momentum")
+    eventually(lambda: not {o for o in owned(cluster) if "momentum" in o})
+    eventually(lambda: cluster.get("riskpolicy", "paper")["status"]["boundStrategies"] == [])
+    cluster.ok("delete", "riskpolicy", "paper")
+    eventually(lambda: not owned(cluster))
+    eventually(lambda: not cluster.ok("get", "pods,persistentvolumeclaims", "-o", "name").split())
+
+
+def test_a_killed_leader_is_followed_by_the_other_without_a_second_write(cluster: Cluster, start: Any) -> None:
+    first = start("first")
+    eventually(first.leads)
+    second = start("second")
+    cluster.apply(RISK_POLICY, STRATEGY)
+    eventually(lambda: settled(cluster))
+    assert not second.leads()
+    assert second.metric("tradewind_operator_writes_total") == 0
+    first.kill()
+    killed = time.monotonic()
+    cluster.apply(changed(RISK_POLICY, spec__broker__url="https://broker.example"))
+    eventually(second.leads)
+    took = time.monotonic() - killed
+    eventually(lambda: cluster.get("riskpolicy", "paper")["status"]["observedGeneration"] == 2 and settled(cluster))
+    assert second.get("/livez")[0] == 200
+    # The change is written once, and nothing that was as it should be is written again.
+    applied = second.metric('tradewind_operator_writes_total{kind="StatefulSet",verb="apply"}')
+    assert applied == 1
+    for kind in ("Service", "Role", "RoleBinding", "ServiceAccount", "Deployment"):
+        assert second.metric(f'tradewind_operator_writes_total{{kind="{kind}",verb="apply"}}') == 0
+    print(json.dumps({"figure": "operator takeover", "lease_s": 4, "seconds": round(took, 1)}))
+
+
+def test_a_leader_that_is_asked_to_end_gives_the_lease_back(cluster: Cluster, start: Any) -> None:
+    first = start("first")
+    eventually(first.leads)
+    assert first.stop() == 0
+    lease = cluster.get("lease", "tradewind-operator")
+    assert not lease["spec"].get("holderIdentity")
+
+
+def test_livez_sees_a_watch_that_is_dead(cluster: Cluster, start: Any, tmp_path: Path) -> None:
+    """An account that may list Deployments but not watch them: the API server tells of no change."""
+    everything = ["get", "list", "watch", "create", "update", "patch", "delete"]
+    rules = [
+        {"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "create", "update", "patch", "delete"]},
+        {"apiGroups": ["tradewind.dev", "", "rbac.authorization.k8s.io"], "resources": ["*"], "verbs": everything},
+        {"apiGroups": ["apps"], "resources": ["statefulsets"], "verbs": ["watch"]},
+    ]
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "deaf"}}
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "deaf"}, "rules": rules}
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "deaf"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "deaf"},
+        "subjects": [{"kind": "ServiceAccount", "name": "deaf", "namespace": cluster.namespace}],
+    }
+    cluster.apply(account, role, binding)
+    deaf = start("deaf", kubeconfig=as_account(cluster, "deaf", tmp_path), audit_s=1)
+    eventually(deaf.leads)
+    cluster.apply(RISK_POLICY, STRATEGY)
+    eventually(lambda: "deployment.apps/signals-momentum" in owned(cluster))
+    cluster.ok("annotate", "deployment", "signals-momentum", "somebody=was-here")
+    _, text = eventually(lambda: (got := deaf.get("/livez"))[0] == 503 and got)
+    assert "Deployment/signals-momentum" in text
+    assert "its watch is dead" in text
+    well = start("well", audit_s=1)
+    assert well.get("/livez") == (200, "ok\n")

@@ -1,0 +1,88 @@
+"""The queue looks at each document once at a time; the store never goes back in time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from tradewind.operators.plan.model import Object, Ref
+from tradewind.operators.run.queue import LAST_RETRY_S, Queue, retry_after
+from tradewind.operators.run.store import Store
+
+A, B = Ref("Strategy", "a"), Ref("Strategy", "b")
+
+
+async def test_what_is_added_twice_is_worked_on_once() -> None:
+    queue = Queue()
+    for ref in (A, B, A):
+        queue.add(ref)
+    assert [await queue.get(), await queue.get()] == [A, B]
+    assert len(queue) == 0
+
+
+async def test_what_changes_while_it_is_worked_on_comes_again_and_not_before() -> None:
+    queue = Queue()
+    queue.add(A)
+    assert await queue.get() == A
+    queue.add(A)
+    queue.add(A)
+    assert len(queue) == 0
+    queue.done(A)
+    assert await queue.get() == A
+    queue.done(A)
+    assert len(queue) == 0
+
+
+async def test_a_failure_comes_again_by_itself_and_later_each_time(monkeypatch: Any) -> None:
+    monkeypatch.setattr("tradewind.operators.run.queue.FIRST_RETRY_S", 0.01)
+    queue = Queue()
+    queue.add(A)
+    waits = []
+    for _ in range(3):
+        assert await asyncio.wait_for(queue.get(), 5) == A
+        waits.append(queue.failed(A))
+    assert waits == [0.01, 0.02, 0.04]
+    await asyncio.wait_for(queue.get(), 5)
+    queue.done(A)
+    queue.add(A)
+    await queue.get()
+    assert queue.failed(A) == 0.01
+
+
+def test_the_wait_has_an_end() -> None:
+    assert retry_after(1) < retry_after(2)
+    assert retry_after(50) == LAST_RETRY_S
+
+
+def at(version: int, **more: Any) -> Object:
+    return {"kind": "Strategy", "metadata": {"name": "a", "resourceVersion": str(version), **more}}
+
+
+def test_an_older_state_is_no_news() -> None:
+    store = Store()
+    assert store.put(at(5))
+    assert not store.put(at(4))
+    assert not store.put(at(5))
+    assert store.put(at(10))
+    assert store.world.objects[A]["metadata"]["resourceVersion"] == "10"
+
+
+def test_what_was_deleted_stays_deleted_until_it_is_made_anew() -> None:
+    store = Store()
+    store.put(at(5))
+    assert store.remove(at(7))
+    assert not store.put(at(6))  # an answer to a write of ours that was overtaken
+    assert store.world.objects == {}
+    assert store.put(at(9))
+    assert not store.remove(at(7))
+    assert A in store.world.objects
+
+
+def test_an_audit_finds_what_is_behind_missing_or_gone() -> None:
+    store = Store()
+    store.put(at(5))
+    assert store.stale("Strategy", {A: 5}) == set()
+    assert store.stale("Strategy", {A: 6}) == {A}
+    assert store.stale("Strategy", {A: 4}) == set()
+    assert store.stale("Strategy", {A: 5, B: 6}) == {B}
+    assert store.stale("Strategy", {}) == {A}
