@@ -187,6 +187,24 @@ def test_capital_goes_to_the_first_and_is_freed_by_its_end(cluster: Cluster, sta
     eventually(lambda: cluster.get("riskpolicy", "paper")["status"]["boundStrategies"] == ["trend"])
 
 
+def test_a_pod_that_the_kubelet_refuses_is_not_made_again_in_a_loop(cluster: Cluster, start: Any) -> None:
+    start()
+    cluster.apply(RISK_POLICY, STRATEGY)
+    uid = eventually(lambda: cluster.run("get", "pod", "executor-paper-0", "-o", "jsonpath={.metadata.uid}").stdout)
+    # There is no kubelet here; this is what one writes.
+    refusal = {"status": {"phase": "Failed", "reason": "SMTAlignmentError", "message": "no whole cores"}}
+    cluster.ok(
+        "patch", "pod", "executor-paper-0", "--subresource=status", "--type=merge", f"--patch={json.dumps(refusal)}"
+    )
+    eventually(lambda: cluster.get("statefulset", "executor-paper")["spec"]["replicas"] == 0)
+    eventually(lambda: reason(cluster, "riskpolicy", "paper", "Ready") == "SMTAlignmentError")
+    assert cluster.get("riskpolicy", "paper")["status"]["refused"]["count"] >= 1
+    eventually(lambda: cluster.run("get", "pod", "executor-paper-0").returncode != 0)
+    eventually(lambda: cluster.get("statefulset", "executor-paper")["spec"]["replicas"] == 1)
+    again = eventually(lambda: cluster.run("get", "pod", "executor-paper-0", "-o", "jsonpath={.metadata.uid}").stdout)
+    assert again != uid
+
+
 def test_an_end_leaves_nothing_behind(cluster: Cluster, start: Any) -> None:
     start()
     cluster.apply(RISK_POLICY, STRATEGY)

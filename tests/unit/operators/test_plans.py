@@ -24,7 +24,8 @@ from tradewind.execution.executor.config import ExecutorConfig
 from tradewind.execution.signals.config import SignalConfig
 from tradewind.operators.plan.affected import affected
 from tradewind.operators.plan.difference import differing, stamped
-from tradewind.operators.plan.model import Object, Ref, World
+from tradewind.operators.plan.model import Object, Plan, Ref, World
+from tradewind.operators.plan.refusal import wait_after
 from tradewind.planning.pods import executor_pod, fixed_part
 from tradewind.specs.loading import parse_document
 
@@ -213,8 +214,8 @@ def test_a_strategy_that_may_no_longer_trade_loses_its_signal_process() -> None:
         ({**STARTED, "updatedReplicas": 0}, [pod(ready=True, revision="old")], "ExecutorStarting"),
         (
             {"observedGeneration": 1},
-            [pod(phase="Failed", reason="SMTAlignmentError", message="no whole core")],
-            "SMTAlignmentError",
+            [pod(phase="Failed", reason="Evicted", message="no room")],
+            "Evicted",
         ),
         (
             {"observedGeneration": 1},
@@ -227,7 +228,7 @@ def test_a_strategy_that_may_no_longer_trade_loses_its_signal_process() -> None:
             "ExecutorStarting",
         ),
     ],
-    ids=["new", "ready", "old status", "not ready", "old pod", "refused by the kubelet", "no image", "on its way"],
+    ids=["new", "ready", "old status", "not ready", "old pod", "evicted", "no image", "on its way"],
 )
 def test_ready_says_what_the_pod_says(status: dict[str, Any], pods: list[Object], reason: str) -> None:
     plan = planned(running(status, *pods), "RiskPolicy", "paper")
@@ -248,6 +249,49 @@ def test_ready_says_what_the_pod_says(status: dict[str, Any], pods: list[Object]
 )
 def test_a_stuck_pod_of_an_old_template_is_replaced(status: dict[str, Any], found: Object, stuck: bool) -> None:
     assert planned(running(status, found), "RiskPolicy", "paper").delete == ([POD] if stuck else [])
+
+
+def refused_pod(uid: str) -> Object:
+    found = pod(phase="Failed", reason="SMTAlignmentError", message="2 CPUs are no whole cores")
+    return {**found, "metadata": {**found["metadata"], "uid": uid}}
+
+
+def test_a_pod_that_the_kubelet_refuses_is_tried_again_later_and_later() -> None:
+    def scaled(plan: Plan) -> list[int]:
+        return [o["spec"]["replicas"] for o in plan.apply if o["kind"] == "StatefulSet"]
+
+    of, started = running({"observedGeneration": 1}, refused_pod("one")), "2026-11-21T10:00:00Z"
+    first = planned(of, "RiskPolicy", "paper", started)
+    assert scaled(first) == [0]
+    assert conditions(first)["Ready"] == ("False", "SMTAlignmentError")
+    assert "2 CPUs are no whole cores; waiting 10 s" in message(first, "Ready")
+    assert first.again_s == 10
+    assert first.status_first
+    of = carried_out(of, "RiskPolicy", "paper", started)
+    # The same pod, seen again, is no second refusal; gone, it is remembered.
+    waiting = planned(of, "RiskPolicy", "paper", "2026-11-21T10:00:04Z")
+    assert (scaled(waiting), waiting.again_s, waiting.status_first) == ([], 6, False)
+    of = World({ref: o for ref, o in of.objects.items() if ref != POD})
+    assert scaled(planned(of, "RiskPolicy", "paper", "2026-11-21T10:00:09Z")) == []
+    assert scaled(planned(of, "RiskPolicy", "paper", "2026-11-21T10:00:10Z")) == [1]
+    of = carried_out(of, "RiskPolicy", "paper", "2026-11-21T10:00:10Z")
+    again = planned(seen(of, POD, **refused_pod("two")), "RiskPolicy", "paper", "2026-11-21T10:00:12Z")
+    assert scaled(again) == [0]
+    assert again.again_s == 20
+    assert "twice" not in message(again, "Ready")
+    assert "2 times in a row" in message(again, "Ready")
+    # One that runs in the end is forgiven.
+    metadata = {**of.objects[SET]["metadata"], "generation": 1}
+    well = planned(
+        seen(seen(of, SET, metadata=metadata, status=STARTED), POD, **pod(ready=True)), "RiskPolicy", "paper", LATER
+    )
+    assert conditions(well)["Ready"] == ("True", "ExecutorReady")
+    assert well.status is not None
+    assert "refused" not in well.status
+
+
+def test_the_wait_for_a_refused_pod_has_an_end() -> None:
+    assert [wait_after(n) for n in (1, 2, 3, 20)] == [10, 20, 40, 600]
 
 
 def test_what_went_wrong_is_said_until_it_went_well() -> None:
@@ -346,8 +390,8 @@ def test_an_object_differs_when_what_is_wanted_does(change: Any, differs: bool) 
     del plainly["metadata"]["annotations"]
     there = copy.deepcopy(stamped(plainly))
     change(there)
-    assert bool(differing([plainly], {DEPLOYMENT: there})) is differs
-    assert differing([plainly], {}) == [stamped(plainly)]
+    assert bool(differing([plainly], World({DEPLOYMENT: there}))) is differs
+    assert differing([plainly], World({})) == [stamped(plainly)]
 
 
 def test_who_is_looked_at_again() -> None:

@@ -133,6 +133,17 @@ _OBSERVED_OF: dict[str, dict[str, Any]] = {
             "items": {"type": "string"},
             "description": "Strategies that trade under this policy now; while there are any it can't be deleted.",
         },
+        "refused": {
+            "type": "object",
+            "description": "The executor's pod was refused by the kubelet; it is tried again later and later.",
+            "properties": {
+                "count": {"type": "integer", "format": "int64", "description": "Refusals in a row."},
+                "at": {"type": "string", "format": "date-time", "description": "Time of the last one."},
+                "pod": {"type": "string", "description": "UID of the pod that was refused last."},
+                "reason": {"type": "string", "description": "The kubelet's reason."},
+                "message": {"type": "string", "description": "The kubelet's words."},
+            },
+        },
     },
 }
 

@@ -7,6 +7,12 @@ from typing import Any
 
 from tradewind.operators.plan.model import Condition, Object
 
+# Reasons that something is on its way: worth an event only where it worked before.
+PASSING = frozenset(
+    {"Applying", "Stopping", "ExecutorMissing", "ExecutorStarting", "ExecutorChanging"}
+    | {"SignalsMissing", "SignalsStarting", "SignalsChanging"}
+)
+
 
 def status(document: Object, conditions: Sequence[Condition], now: str, **more: Any) -> tuple[Object, list[Condition]]:
     """The document's status with these conditions, and those that are news.
@@ -29,12 +35,14 @@ def status(document: Object, conditions: Sequence[Condition], now: str, **more: 
                 "message": condition.message,
             }
         )
-    news = [
-        c
-        for c in conditions
-        if (was := before.get(c.type)) is None or (was["status"], was["reason"]) != (c.status, c.reason)
-    ]
+    news = [c for c in conditions if _worth_telling(before.get(c.type), c)]
     return {"observedGeneration": generation, "conditions": entries, **more}, news
+
+
+def _worth_telling(old: Object | None, new: Condition) -> bool:
+    if new.reason in PASSING:
+        return old is not None and old["status"] == "True"
+    return old is None or (old["status"], old["reason"]) != (new.status, new.reason)
 
 
 def true(kind: str, reason: str, message: str) -> Condition:

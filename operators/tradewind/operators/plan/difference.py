@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from tradewind.operators.plan.model import Object, Ref, ref_of
+from tradewind.operators.plan.model import Object, World, ref_of
 
 APPLIED = "tradewind.dev/applied"
 
@@ -24,11 +24,11 @@ def stamped(wanted: Object) -> Object:
     return {**wanted, "metadata": {**metadata, "annotations": annotations}}
 
 
-def differing(wanted: Iterable[Object], seen: Mapping[Ref, Object]) -> list[Object]:
+def differing(wanted: Iterable[Object], world: World) -> list[Object]:
     """Those of `wanted` that aren't there or aren't as wanted; somebody may have changed them."""
     found = []
     for plain in wanted:
-        there, stamped_one = seen.get(ref_of(plain)), stamped(plain)
+        there, stamped_one = world.get(*ref_of(plain)), stamped(plain)
         if there is None or not holds(there, stamped_one):
             found.append(stamped_one)
     return found

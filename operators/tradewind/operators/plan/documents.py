@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tradewind.operators.plan.model import Object, World
+from tradewind.operators.plan.model import Object, Ref, World, ref_of
 from tradewind.specs import RiskPolicy, SpecError, Strategy
 from tradewind.specs.loading import parse_document
 
@@ -26,26 +26,20 @@ def read(found: Object) -> Strategy | RiskPolicy:
 
 def strategies(world: World) -> list[Strategy]:
     """Every strategy that can be read and is not on its way out, oldest first."""
-    made = []
-    for found in world.of("Strategy"):
-        if "deletionTimestamp" in found["metadata"]:
-            continue
-        try:
-            document = read(found)
-        except SpecError:
-            continue  # its own status says so
-        if isinstance(document, Strategy):
-            made.append(document)
-    return made
+    made = [world.once(ref_of(found), _usable) for found in world.of("Strategy")]
+    return [document for document in made if isinstance(document, Strategy)]
 
 
 def policy(world: World, name: str) -> RiskPolicy | None:
-    """A policy that is there and can be read."""
-    found = world.get("RiskPolicy", name)
-    if found is None or "deletionTimestamp" in found["metadata"]:
+    """A policy that is there, can be read and is not on its way out."""
+    document = world.once(Ref("RiskPolicy", name), _usable)
+    return document if isinstance(document, RiskPolicy) else None
+
+
+def _usable(found: Object) -> Strategy | RiskPolicy | None:
+    if "deletionTimestamp" in found["metadata"]:
         return None
     try:
-        document = read(found)
+        return read(found)
     except SpecError:
-        return None
-    return document if isinstance(document, RiskPolicy) else None
+        return None  # its own status says so

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 Object = dict[str, Any]
+Made = TypeVar("Made")
 
 MANAGER = "tradewind-operator"
 LABEL_MANAGED = "app.kubernetes.io/managed-by"
@@ -26,20 +28,54 @@ def ref_of(found: Object) -> Ref:
     return Ref(found["kind"], found["metadata"]["name"])
 
 
-@dataclass(frozen=True)
 class World:
-    """Everything of the namespace that planners look at, as the watches told it."""
+    """Everything of the namespace that planners look at, as the watches told it.
 
-    objects: Mapping[Ref, Object]
+    An object is replaced when it changes, never changed in place: what was made of it is remembered while it is there.
+    """
+
+    def __init__(self, objects: Mapping[Ref, Object]) -> None:
+        self._kinds: dict[str, dict[str, Object]] = defaultdict(dict)
+        self._memory: dict[Ref, tuple[Object, Any]] = {}
+        for ref, found in objects.items():
+            self.put(ref, found)
+
+    @property
+    def objects(self) -> dict[Ref, Object]:
+        """A copy of all of it."""
+        return {Ref(kind, name): o for kind, named in self._kinds.items() for name, o in named.items()}
+
+    def put(self, ref: Ref, found: Object) -> None:
+        """Takes an object over."""
+        self._kinds[ref.kind][ref.name] = found
+
+    def remove(self, ref: Ref) -> Object | None:
+        """Forgets an object; what it was."""
+        self._memory.pop(ref, None)
+        return self._kinds[ref.kind].pop(ref.name, None)
 
     def get(self, kind: str, name: str) -> Object | None:
         """An object, if it is there."""
-        return self.objects.get(Ref(kind, name))
+        return self._kinds[kind].get(name)
 
     def of(self, kind: str) -> list[Object]:
         """All objects of a kind, oldest first."""
-        found = [o for ref, o in self.objects.items() if ref.kind == kind]
-        return sorted(found, key=lambda o: (o["metadata"].get("creationTimestamp", ""), o["metadata"]["name"]))
+        return sorted(self._kinds[kind].values(), key=_age)
+
+    def once(self, ref: Ref, make: Callable[[Object], Made]) -> Made | None:
+        """What `make` makes of an object, made once for each state of it; None when the object isn't there."""
+        found = self.get(*ref)
+        if found is None:
+            return None
+        known = self._memory.get(ref)
+        if known is None or known[0] is not found:
+            known = self._memory[ref] = (found, make(found))
+        made: Made = known[1]
+        return made
+
+
+def _age(found: Object) -> tuple[str, str]:
+    return found["metadata"].get("creationTimestamp", ""), found["metadata"]["name"]
 
 
 @dataclass(frozen=True)
@@ -61,9 +97,13 @@ class Plan:
         delete: objects that should not be.
         status: the document's whole status; None leaves it as it is.
         events: conditions that changed, worth a Kubernetes event.
+        status_first: the status remembers what is gone once the rest is done, so it is written before.
+        again_s: the document is looked at again after this long, whatever happens; None: when something changes.
     """
 
     apply: list[Object] = field(default_factory=list)
     delete: list[Ref] = field(default_factory=list)
     status: Object | None = None
     events: list[Condition] = field(default_factory=list)
+    status_first: bool = False
+    again_s: float | None = None

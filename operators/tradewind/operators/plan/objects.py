@@ -34,11 +34,18 @@ def labels(part: str, document: Object) -> dict[str, str]:
 
 
 def executor(
-    document: Object, workload: Workload, strategies: list[str], fixed: Any, config: OperatorConfig
+    document: Object,
+    workload: Workload,
+    strategies: list[str],
+    fixed: Any,
+    config: OperatorConfig,
+    *,
+    replicas: int = 1,
 ) -> list[Object]:
     """The objects of an executor: its account, what it may read, its site, and itself.
 
-    `strategies` are the names it may read; `fixed` is the part of its configuration that needs a new pod.
+    `strategies` are the names it may read; `fixed` is the part of its configuration that needs a new pod; `replicas`
+    is 0 while the kubelet refuses it.
     """
     name, tags = workload.name, labels("executor", document)
     site = config.for_followers()
@@ -48,7 +55,7 @@ def executor(
     ]
     spec = {
         "serviceName": name,
-        "replicas": 1,
+        "replicas": replicas,
         "selector": {"matchLabels": _chosen(tags)},
         "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Retain"},
         "template": {

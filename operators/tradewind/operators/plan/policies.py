@@ -7,6 +7,7 @@ from tradewind.operators.plan import documents, objects
 from tradewind.operators.plan.conditions import false, status, true
 from tradewind.operators.plan.difference import differing
 from tradewind.operators.plan.model import Condition, Object, Plan, World
+from tradewind.operators.plan.refusal import refused
 from tradewind.operators.plan.running import executor_ready, stuck_pods
 from tradewind.planning.binding import bind
 from tradewind.planning.pods import executor_pod, fixed_part
@@ -29,21 +30,32 @@ def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str
     names = [s.metadata.name for s in bound]
     if not bound:
         return _idle(document, policy, now)
+    refusal = refused(document.get("status", {}).get("refused"), world.get("Pod", f"executor-{name}-0"), now)
     try:
-        wanted = _objects(document, policy, bound, config)
+        wanted = _objects(document, policy, bound, config, replicas=1 if refusal is None or refusal.wait_s <= 0 else 0)
     except ValueError as error:
         return _refused(document, str(error), now, names)
-    apply = differing(wanted, world.objects)
+    apply = differing(wanted, world)
     ready = executor_ready(world, f"executor-{name}")
+    if refusal is not None and ready.status != "True":
+        ready = refusal.as_condition()
     conditions = [_reconciled(apply, problem), ready if not apply else _starting(ready)]
-    written, news = status(document, conditions, now, boundStrategies=names)
-    return Plan(apply, stuck_pods(world, f"executor-{name}"), written, news)
+    more = {"refused": refusal.as_status()} if refusal is not None and ready.status != "True" else {}
+    written, news = status(document, conditions, now, boundStrategies=names, **more)
+    again = refusal.wait_s if refusal is not None and refusal.wait_s > 0 else None
+    stuck = stuck_pods(world, f"executor-{name}")
+    # Scaled to 0, the refused pod is gone, and with it all that tells of the refusal.
+    remembers = written.get("refused") != document.get("status", {}).get("refused")
+    return Plan(apply, stuck, written, news, status_first=remembers, again_s=again)
 
 
-def _objects(document: Object, policy: RiskPolicy, bound: list[Strategy], config: OperatorConfig) -> list[Object]:
+def _objects(
+    document: Object, policy: RiskPolicy, bound: list[Strategy], config: OperatorConfig, *, replicas: int
+) -> list[Object]:
     workload = executor_pod(policy, bound, config.site())
     fixed = fixed_part(workload.config, policy, bound)
-    return objects.executor(document, workload, sorted(policy.spec.strategies), fixed, config)
+    names = sorted(policy.spec.strategies)
+    return objects.executor(document, workload, names, fixed, config, replicas=replicas)
 
 
 def _refused(document: Object, why: str, now: str, names: list[str] | None = None) -> Plan:

@@ -29,7 +29,7 @@ def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str
     if policy is None or not verdict.bound:
         return _stopped(world, document, _risk_bound(verdict), now)
     wanted = objects.signals(document, signal_pod(strategy, policy, every, config.site()), config)
-    apply = differing(wanted, world.objects)
+    apply = differing(wanted, world)
     ready = signals_ready(world, f"signals-{name}")
     if apply and ready.status == "True":
         ready = false("Ready", "SignalsChanging", "the signal process is being changed")
@@ -41,7 +41,7 @@ def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str
 def _stopped(world: World, document: Object, bound: Condition, now: str) -> Plan:
     """A strategy that may not trade has no signal process."""
     running = Ref("Deployment", f"signals-{document['metadata']['name']}")
-    there = running in world.objects
+    there = world.get(*running) is not None
     done = true("Reconciled", "Stopped", "no signal process runs")
     stopping = false("Reconciled", "Stopping", "the signal process is being ended")
     ready = false("Ready", bound.reason, bound.message)

@@ -56,16 +56,22 @@ class Reconciler:
     async def _look(self, ref: Ref) -> None:
         plan = self._plan(ref)
         try:
+            if plan.status_first:
+                await self._tell(ref, plan)
             for wanted in plan.apply:
                 self._heard(await asyncio.to_thread(self._api.apply, wanted))
             for unwanted in plan.delete:
                 await asyncio.to_thread(self._api.delete, unwanted)
+            if plan.apply:
+                plan = self._plan(ref)  # of what the server made of it: one status instead of two
         except ApiError as error:
             self._problems[ref] = str(error)
             await self._tell(ref, self._plan(ref))
             raise
         self._problems.pop(ref, None)
         await self._tell(ref, plan)
+        if plan.again_s is not None:
+            asyncio.get_running_loop().call_later(plan.again_s, self._queue.add, ref)
 
     def _plan(self, ref: Ref) -> Plan:
         return _PLANNERS[ref.kind](self._store.world, ref.name, self._config, timestamp(), self._problems.get(ref, ""))
