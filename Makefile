@@ -21,7 +21,7 @@ test: $(VENV)/.dev.stamp ## Everything that must pass: format, types, layers, na
 test-cluster: $(VENV)/.dev.stamp ## On a real Kubernetes API server: $$KUBECONFIG's, or one built from Go modules and booted here
 	$(BIN)/python -m pytest tests/cluster
 
-crds: $(VENV)/.dev.stamp ## Write the chart's definitions and admission policies anew from the models of specs/
+crds: $(VENV)/.dev.stamp ## Write the chart's definitions, admission policies and roles anew
 	$(BIN)/python -m tradewind.operators.crds charts/tradewind
 
 check: $(VENV)/.dev.stamp ## Formatters, linters, types and layers only

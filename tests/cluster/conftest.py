@@ -44,9 +44,10 @@ class Cluster:
         assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
         return done.stdout
 
-    def apply(self, *documents: dict[str, Any]) -> None:
+    def apply(self, *documents: dict[str, Any], as_user: str = "") -> None:
         """Applies documents as `kubectl apply -f` does."""
-        self.ok("apply", "-f", "-", given=yaml.safe_dump_all(documents))
+        user = [f"--as={as_user}"] if as_user else []
+        self.ok("apply", "-f", "-", *user, given=yaml.safe_dump_all(documents))
 
     def refused(self, document: dict[str, Any], *arguments: str) -> str:
         """What kubectl says when it can't apply the document; fails when it can."""
@@ -78,7 +79,8 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[st
         # The definitions are longer than what client-side apply can note in an annotation of its own.
         plain.ok("apply", "--server-side", "-f", str(CHART / "crds"))
         plain.ok("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CHART / "crds"))
-        plain.ok("apply", "--server-side", "-f", str(CHART / "templates" / "admission.yaml"))
+        for name in ("admission", "people"):
+            plain.ok("apply", "--server-side", "-f", str(CHART / "templates" / f"{name}.yaml"))
         plain.ok(
             "wait", "--for=jsonpath={.status.typeChecking}", "--timeout=30s", "validatingadmissionpolicies", "--all"
         )

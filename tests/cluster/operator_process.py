@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.conftest import Cluster
+from tests.cluster.conftest import CHART, Cluster
 
 FEATURES = {"tech_rsi_14_raw": 15, "vol_historical_20_annual": 21, "ctx_realvol_21_annual": 22}
 
@@ -94,7 +94,8 @@ class OperatorProcess(Process):
         path = directory / f"{identity}.json"
         path.write_text(json.dumps(config(cluster.namespace, identity, **more)))
         arguments = ["tradewind.operators.run", "--config", str(path)]
-        super().__init__(arguments, kubeconfig or cluster.kubeconfig, directory / f"{identity}.log")
+        own = kubeconfig or operators_account(cluster, directory)
+        super().__init__(arguments, own, directory / f"{identity}.log")
 
     def metric(self, name: str) -> float:
         """Sum of a metric over its labels, or one of them: `name{label="value"}`."""
@@ -104,6 +105,13 @@ class OperatorProcess(Process):
     def leads(self) -> bool:
         """Whether it holds the lease."""
         return self.metric("tradewind_operator_leading") == 1
+
+
+def operators_account(cluster: Cluster, directory: Path) -> Path:
+    """A kubeconfig of the chart's account for the operator, in the test's namespace."""
+    template = (CHART / "templates" / "operator-account.yaml").read_text()
+    cluster.ok("apply", "-f", "-", given=template.replace("{{ .Release.Namespace }}", cluster.namespace))
+    return as_account(cluster, "tradewind-operator", directory)
 
 
 def as_account(cluster: Cluster, account: str, directory: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The models of `tradewind.specs` as CustomResourceDefinitions and ValidatingAdmissionPolicies. Core.
+"""The models of `tradewind.specs` as CustomResourceDefinitions and ValidatingAdmissionPolicies; roles. Core.
 
 `python -m tradewind.operators.crds charts/tradewind` writes them; a test compares the files with the models.
 """

@@ -1,4 +1,4 @@
-"""`python -m tradewind.operators.crds CHART`: writes the definitions and admission policies into a chart. Shell."""
+"""`python -m tradewind.operators.crds CHART`: writes definitions, admission policies and roles into a chart. Shell."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from tradewind.operators.crds import admission, definitions
+from tradewind.operators.crds.rbac import operator, people
 
 HEADER = "# Made from the models of tradewind.specs by `make crds`; not to be edited.\n"
 
@@ -16,7 +17,10 @@ HEADER = "# Made from the models of tradewind.specs by `make crds`; not to be ed
 def files() -> dict[str, str]:
     """The files, by path within the chart."""
     made = {f"crds/{d['metadata']['name'].split('.')[0]}.yaml": _yaml([d]) for d in definitions()}
-    return {**made, "templates/admission.yaml": _yaml(admission())}
+    made["templates/admission.yaml"] = _yaml(admission())
+    made["templates/operator-account.yaml"] = _yaml(operator())
+    made["templates/people.yaml"] = _yaml(people())
+    return made
 
 
 def _yaml(documents: list[dict[str, Any]]) -> str:
