@@ -14,12 +14,19 @@
 namespace tradewind::binding {
 namespace {
 
+using namespace py::literals;
+
 // Topics as Input::topic counts them.
 constexpr std::uint8_t kBars = 1, kIntents = 2, kControl = 3;
 
 // In the order of Record's alternatives.
 constexpr std::array kRecordKinds = {"verdict", "order", "fill", "position", "account", "risk", "kill", "alert"};
 static_assert(kRecordKinds.size() == std::variant_size_v<Record>);
+
+// In the order of ControlKind.
+constexpr std::array kControlWords = {"",         "halt",    "resume",  "pause",      "flush",
+                                      "shutdown", "started", "stopped", "lease lost", "lease held"};
+static_assert(kControlWords.size() == static_cast<std::size_t>(ControlKind::kLeaseHeld) + 1);
 
 template <std::size_t N>
 void set(FixedString<N>& target, std::string_view value, const char* field) {
@@ -38,12 +45,10 @@ void set(FixedString<N>& target, std::string_view value, const char* field) {
 }
 
 [[nodiscard]] ControlKind control_kind(const std::string& word) {
-  if (word == "halt") return ControlKind::kHalt;
-  if (word == "resume") return ControlKind::kResume;
-  if (word == "pause") return ControlKind::kPause;
-  if (word == "flush") return ControlKind::kFlush;
-  if (word == "shutdown") return ControlKind::kShutdown;
-  throw py::value_error("kind: expected halt, resume, pause, flush or shutdown, got \"" + word + "\"");
+  for (std::size_t i = 1; i < kControlWords.size(); ++i) {
+    if (word == kControlWords[i]) return static_cast<ControlKind>(i);
+  }
+  throw py::value_error("kind: \"" + word + "\" is no command");
 }
 
 [[nodiscard]] std::chrono::nanoseconds seconds(double value) {
@@ -152,14 +157,23 @@ void push_control(ExecutorRuntime& runtime, const std::string& kind, const std::
   }
   py::list out;
   for (const JournalEntry& entry : entries) {
-    for (const Record& record : entry.outputs.records) {
-      py::dict row = std::visit([](const auto& body) { return dict_of(body, nullptr); }, record);
-      row["record"] = kRecordKinds[record.index()];
+    const auto add = [&](py::dict row, const char* kind) {
+      row["record"] = kind;
       row["sequence"] = entry.sequence;
       row["now"] = entry.input.now;
       row["topic"] = entry.input.topic;
       row["offset"] = entry.input.offset;
       out.append(row);
+    };
+    if (entry.kind == EntryKind::kConfig) {
+      add(py::dict("config"_a = entry.config), "config");
+      continue;
+    }
+    if (const auto* control = std::get_if<Control>(&entry.input.body); control != nullptr && is_command(*control)) {
+      add(dict_of(*control, nullptr), "control");
+    }
+    for (const Record& record : entry.outputs.records) {
+      add(std::visit([](const auto& body) { return dict_of(body, nullptr); }, record), kRecordKinds[record.index()]);
     }
   }
   return out;
@@ -303,6 +317,7 @@ void register_link(pybind11::module_& m) {
             return runtime.wait_stream(event_id, twpy::seconds(timeout));
           },
           "event_id"_a, "timeout"_a, free)
+      .def("extend_lease", &ExecutorRuntime::extend_lease, "until"_a, free)
       .def("drain", &twpy::drain, "after_sequence"_a, "max_records"_a)
       .def("ready", &ExecutorRuntime::ready)
       .def(

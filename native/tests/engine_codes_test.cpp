@@ -79,6 +79,7 @@ std::vector<Scenario> scenarios() {
        }},
       {C::kPaused, nothing, control(ControlKind::kPause)},
       {C::kShutdown, nothing, control(ControlKind::kShutdown)},
+      {C::kLeaseLost, nothing, control(ControlKind::kLeaseLost)},
       {C::kLinkDown, nothing,
        [](Desk& d) {
          d.event(BrokerEventKind::kLinkDown);

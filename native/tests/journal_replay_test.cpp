@@ -342,6 +342,25 @@ TEST_F(Journal, OneWriterAndOneAccount) {
             std::string::npos);
 }
 
+TEST_F(Journal, ATakenOverJournalGoesOnAndTheOldWriterWritesForNobody) {
+  JournalWriter old(path_, "test", SyncPolicy::kNone);
+  Input input;
+  input.now = kStart;
+  EXPECT_EQ(old.append(input, Outputs{}), 1u);
+  JournalWriter next(path_, "test", SyncPolicy::kNone, Locked::kTakeOver);
+  EXPECT_EQ(next.last_sequence(), 1u);
+  EXPECT_EQ(old.append(input, Outputs{}), 2u);  // a stopped process that wakes up
+  EXPECT_EQ(old.append(input, Outputs{}), 3u);
+  input.now = kStart + 7;
+  EXPECT_EQ(next.append(input, Outputs{}), 2u);
+  JournalReader reader(path_);
+  JournalEntry entry;
+  ASSERT_TRUE(reader.next(entry) && reader.next(entry));
+  EXPECT_EQ(entry.input.now, kStart + 7);
+  EXPECT_FALSE(reader.next(entry));
+  EXPECT_NE(error_of([&] { JournalWriter(path_, "test", SyncPolicy::kNone); }).find("in use"), std::string::npos);
+}
+
 TEST_F(Journal, AChangedConfigurationIsPartOfTheRecord) {
   EngineConfig config = config_of({"IBM"}, {"a"});
   std::string state;

@@ -2,6 +2,7 @@
 // itself.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <filesystem>
@@ -73,6 +74,8 @@ class EventLog final : public BrokerEventSink {
  public:
   void deliver(const BrokerEvent& event) override;
   void written(std::uint64_t request_id, const SendStamps& stamps) override;
+  [[nodiscard]] bool holds_lease() const override { return lease; }
+  std::atomic<bool> lease{true};
   // Waits until `count` events of this kind have come; the last of them. Fails the test after ten seconds.
   BrokerEvent wait_for(BrokerEventKind kind, std::size_t count = 1);
   [[nodiscard]] std::size_t count(BrokerEventKind kind) const;

@@ -174,8 +174,9 @@ class ExecutorTest : public ::testing::TestWithParam<bool> {
     std::filesystem::remove_all(directory_);
   }
 
-  void make() {
+  void make(bool lease = false) {
     ExecutorConfig config;
+    config.lease = lease;
     config.engine = engine_config();
     config.journal_directory = directory_;
     config.threads.spinning = GetParam();
@@ -412,6 +413,27 @@ TEST_P(ExecutorTest, ABrokerWithoutASnapshotIsNoStart) {
 TEST_P(ExecutorTest, VirtualTimeComesWithEveryInput) {
   open();
   EXPECT_THROW(runtime_->push(Input{}), ExecutorError);
+}
+
+TEST_P(ExecutorTest, WithoutALeaseNoOrderLeavesUntilItIsExtended) {
+  constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
+  make(true);
+  runtime_->extend_lease(kForever);
+  runtime_->start();
+  runtime_->extend_lease(1);  // long ago
+  push_bar(kStart, 0);
+  push_intent(kStart, 0, 10);
+  idle();
+  EXPECT_EQ(submit_count(), 0U);
+  ASSERT_EQ(records<IntentVerdict>().size(), 1U);
+  EXPECT_EQ(records<IntentVerdict>()[0].code, RejectCode::kLeaseLost);
+  EXPECT_FALSE(runtime_->holds_lease());
+  runtime_->extend_lease(kForever);
+  push_bar(kStart + 1, 1);
+  idle();
+  push_intent(kStart + 2, 1, 10);
+  idle();
+  EXPECT_EQ(submit_count(), 1U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Waits, ExecutorTest, ::testing::Bool(),

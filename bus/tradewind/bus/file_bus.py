@@ -56,10 +56,12 @@ class FileBus(Bus):
     def flush(self) -> None:
         """Nothing to wait for: `publish` returns after its transaction."""
 
-    def subscribe(self, topics: Sequence[str], group: str, *, start: Start = "committed") -> Subscription:
+    def subscribe(
+        self, topics: Sequence[str], group: str, *, start: Start = "committed", evict: bool = False
+    ) -> Subscription:
         for topic in topics:
             require_topic(topic)
-        return FileSubscription(self, topics, group, start)
+        return FileSubscription(self, topics, group, start, evict=evict)
 
     def read(self, topic: str, start: int = 0, end: int | None = None) -> Iterator[Record]:
         require_topic(topic)
@@ -113,8 +115,9 @@ class FileBus(Bus):
 class FileSubscription(Subscription):
     """A group's reading of a `FileBus`. A topic is held by a lock that the kernel lets go of when the process dies."""
 
-    def __init__(self, bus: FileBus, topics: Sequence[str], group: str, start: Start) -> None:
+    def __init__(self, bus: FileBus, topics: Sequence[str], group: str, start: Start, *, evict: bool) -> None:
         self._bus = bus
+        self._evict = evict
         self._topics = list(topics)
         self._group = group
         self._start: Start = {topic: bus.end_offset(topic) for topic in topics} if start == "latest" else start
@@ -195,7 +198,10 @@ class FileSubscription(Subscription):
         for topic in self._topics:
             if topic in self._locks:
                 continue
-            lock = _try_lock(self._bus.folder / _lock_name(self._group, topic))
+            path = self._bus.folder / _lock_name(self._group, topic)
+            lock = _try_lock(path)
+            if lock is None and self._evict:
+                lock = _new_lock(path)
             if lock is None:
                 continue
             self._locks[topic] = lock
@@ -225,4 +231,13 @@ def _try_lock(path: Path) -> int | None:
     except BlockingIOError:
         os.close(file)
         return None
+    return file
+
+
+def _new_lock(path: Path) -> int:
+    """A lock under the same name; the old one stays with the process that has it, and counts for nobody else."""
+    temporary = path.with_suffix(f".{os.getpid()}")
+    file = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    temporary.replace(path)
     return file

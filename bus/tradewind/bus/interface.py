@@ -90,8 +90,16 @@ class Bus(_Closing):
         """Wait until everything published by any thread of this process is in the log."""
 
     @abstractmethod
-    def subscribe(self, topics: Sequence[str], group: str, *, start: Start = "committed") -> Subscription:
-        """Read `topics` as `group`. A subscription to `latest` misses nothing published after this call returns."""
+    def subscribe(
+        self, topics: Sequence[str], group: str, *, start: Start = "committed", evict: bool = False
+    ) -> Subscription:
+        """Read `topics` as `group`. A subscription to `latest` misses nothing published after this call returns.
+
+        Args:
+            evict: take the topics from a process of the group that holds them and does not answer. Only for a caller
+                who knows by other means (a lease) that it may not act any more. Kafka does so by itself once a consumer
+                has been silent for its session.
+        """
 
     @abstractmethod
     def read(self, topic: str, start: int = 0, end: int | None = None) -> Iterator[Record]:

@@ -86,7 +86,14 @@ class KafkaBus(Bus):
         if self._producer.flush(_DELIVERY_S) > 0:
             raise self._unreachable("did not take what was published")
 
-    def subscribe(self, topics: Sequence[str], group: str, *, start: Start = "committed") -> Subscription:
+    def subscribe(
+        self,
+        topics: Sequence[str],
+        group: str,
+        *,
+        start: Start = "committed",
+        evict: bool = False,  # noqa: ARG002 - Kafka's sessions do it
+    ) -> Subscription:
         for topic in topics:
             self.require_kafka_topic(topic)
         return KafkaSubscription(self, topics, group, start)

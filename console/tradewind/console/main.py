@@ -25,12 +25,19 @@ app = typer.Typer(
 )
 data_app = typer.Typer(no_args_is_help=True, help="Bring your own bars and news.")
 app.add_typer(data_app, name="data")
+audit_app = typer.Typer(
+    no_args_is_help=True, help="What the executors put on record: check it, take it out, follow it."
+)
+app.add_typer(audit_app, name="audit")
 
 Files = Annotated[
     list[Path], typer.Option("--file", "-f", help="A YAML file with Strategy and RiskPolicy documents; repeatable.")
 ]
 State = Annotated[Path, typer.Option("--state", help="Directory of the run's state.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+BusUrl = Annotated[
+    str | None, typer.Option("--bus", help="kafka://HOST:PORT; default: the file in the state directory.")
+]
 
 
 @app.command()
@@ -200,6 +207,51 @@ def data_pull(
     from tradewind.console.commands.data import pull
 
     pull(symbols, start, end, out, interval, url, ca, as_json=json)
+
+
+@audit_app.command("verify")
+def audit_verify(
+    state: State = Path("runs/state"),
+    bus: BusUrl = None,
+    account: Annotated[str | None, typer.Option(help="RiskPolicy; default: every account.")] = None,
+    json: Json = False,
+) -> None:
+    """Check the chain of hashes, and compare it with the journal; name the first record that is wrong."""
+    from tradewind.console.commands.audit import check
+
+    check(state, bus, account, as_json=json)
+
+
+@audit_app.command("export")
+def audit_export(
+    state: State = Path("runs/state"),
+    bus: BusUrl = None,
+    out: Annotated[Path | None, typer.Option(help="File to write; default: standard output.")] = None,
+    format: Annotated[str, typer.Option(help="`jsonl` or `csv`.")] = "jsonl",  # noqa: A002 - the option's name
+    account: Annotated[str | None, typer.Option(help="RiskPolicy; default: every account.")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="Only this kind, e.g. ORDER_VERDICT; repeatable.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="From this time on, UTC: 2026-03-02 or 2026-03-02T14:30:00.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Before this time.")] = None,
+) -> None:
+    """Write the records as JSON lines or CSV."""
+    from tradewind.console.commands.audit import export
+
+    export(state, bus, out, format, account, kind or [], since, until)
+
+
+@audit_app.command("trace")
+def audit_trace(
+    id: Annotated[str, typer.Argument(help="A client order id, the broker's order id or an execution id.")],  # noqa: A002
+    state: State = Path("runs/state"),
+    bus: BusUrl = None,
+    json: Json = False,
+) -> None:
+    """Show what led to an order or a fill: verdict, policy, intent, model, signal, features, bar."""
+    from tradewind.console.commands.audit import trace
+
+    trace(state, bus, id, as_json=json)
 
 
 def _usage_line(error: Any) -> str:

@@ -23,6 +23,10 @@ class ProcessError(Exception):
     """Why a process can't run; its text is one line that names the fix."""
 
 
+class TakenOverError(Exception):
+    """Another process does this one's work now; its text is one line."""
+
+
 class StoppedError(Exception):
     """The process was asked to stop while it waited; what it was doing is not done and not committed."""
 
@@ -35,6 +39,9 @@ def main(model: type[Config], run: Callable[[Config], None]) -> int:
     except (ProcessError, BusError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - the one line a user sees
         return 2
+    except TakenOverError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1  # not the user's to mend: started again, it waits for its turn
     return 0
 
 

@@ -146,13 +146,20 @@ struct BrokerEvent {
   ShortText text;
 };
 
+// BrokerEvent::code of an order that was held back because the process's lease had ended. No broker's own.
+inline constexpr std::int32_t kCodeLeaseLost = -1;
+
 enum class ControlKind : std::uint8_t {
   kNone = 0,
   kHalt,
   kResume,
   kPause,
-  kFlush,     // end of a batch of intents: net per symbol and send
-  kShutdown,  // cancel nothing, send nothing more
+  kFlush,      // end of a batch of intents: net per symbol and send
+  kShutdown,   // cancel nothing, send nothing more
+  kStarted,    // a process took the account up: for the record, changes nothing
+  kStopped,    // ... and laid it down
+  kLeaseLost,  // the process may not be the account's one writer any more: no order leaves, cancels do
+  kLeaseHeld,  // it is again: reconcile first
 };
 
 struct Control {
@@ -161,6 +168,9 @@ struct Control {
   ShortText reason;
   bool flatten = false;
 };
+
+// What somebody or something did to the engine, as against the end of a batch of intents.
+[[nodiscard]] constexpr bool is_command(const Control& control) { return control.kind != ControlKind::kFlush; }
 
 inline constexpr std::size_t kScenarios = 64;
 

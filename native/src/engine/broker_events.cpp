@@ -8,8 +8,6 @@ namespace {
 // The link waits between its own tries; in virtual time the clock stands still, so a few are made without waiting.
 constexpr std::uint32_t kPromptRetries = 3;
 
-bool is_ours(const ClientOrderId& id) { return id.view().starts_with("tw-"); }
-
 OrderEvent event_of(OrderState state, bool complete) {
   switch (state) {
     case OrderState::kFilled:
@@ -72,7 +70,7 @@ void Engine::State::on_broker(const BrokerEvent& event) {
       if (!of_snapshot(event)) return;
       const std::uint32_t symbol = held_symbol(event.order.symbol);
       if (symbol != kNil)
-        symbols[symbol].broker_position = event.position.raw;
+        symbols[symbol].snapshot_position = event.position.raw;
       else if (event.position.raw != 0)
         alert(Severity::kCritical, event.order.symbol, "the broker holds a symbol that is not configured");
       return;
@@ -89,11 +87,7 @@ void Engine::State::on_broker(const BrokerEvent& event) {
   }
   Order* order = find_order(event);
   if (order != nullptr) return on_answer(*order, event);
-  if (event.kind == BrokerEventKind::kTradeUpdate && !is_terminal(event.order.state)) {
-    alert(Severity::kCritical, event.order.symbol,
-          is_ours(event.order.client_order_id) ? "the broker works an order of ours that is not in the journal"
-                                               : "the broker works an order that is not ours");
-  }
+  if (event.kind == BrokerEventKind::kTradeUpdate) on_foreign(event);
 }
 
 void Engine::State::on_answer(Order& order, const BrokerEvent& event) {

@@ -272,6 +272,8 @@ EngineConfig parse_engine_config(std::string_view text) {
     throw ConfigError("engine.max_orders, engine.max_intents: at most 1000000 and 10000000");
   c.max_orders = static_cast<std::uint32_t>(orders);
   c.max_intents = static_cast<std::uint32_t>(intents);
+  f.whole("reconcile_every_ns", c.reconcile_every, 0);
+  f.whole("policy_generation", c.policy_generation, 0);
   f.done();
   validate(c);
   return c;
@@ -404,6 +406,8 @@ std::string canonical_json(const EngineConfig& c) {
   root["cash_tolerance"] = money(c.cash_tolerance.raw, 8);
   root["max_orders"] = c.max_orders;
   root["max_intents"] = c.max_intents;
+  root["reconcile_every_ns"] = c.reconcile_every;
+  root["policy_generation"] = c.policy_generation;
   return json::serialize(root);
 }
 

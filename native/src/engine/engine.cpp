@@ -96,6 +96,12 @@ void Engine::State::on_control(const Control& control) {
     case ControlKind::kShutdown:
       shutdown = true;
       return;
+    case ControlKind::kLeaseLost:
+      return on_lease(false);
+    case ControlKind::kLeaseHeld:
+      return on_lease(true);
+    case ControlKind::kStarted:
+    case ControlKind::kStopped:
     case ControlKind::kNone:
       return;
   }
@@ -132,6 +138,8 @@ void Engine::State::apply_overrides() {
 
 // Everything that waits for time: it passes only with inputs.
 void Engine::State::run_timers() {
+  const bool due = config.reconcile_every > 0 && ready && now - reconciled_at >= config.reconcile_every;
+  if (due && reconcile.retry_next == 0) reconcile_soon();
   if (reconcile.retry_next != 0 && now >= reconcile.retry_next && link_up) ask_snapshot();
   for (SymbolState& symbol : symbols) {
     each_open(symbol, [this](Order& order) {
@@ -166,6 +174,7 @@ void Engine::reserve(Outputs& outputs) const {
 const EngineConfig& Engine::config() const { return state_->given; }
 bool Engine::link_up() const { return state_->link_up; }
 bool Engine::ready() const { return state_->ready && state_->link_up; }
+bool Engine::fenced() const { return state_->fenced; }
 bool Engine::kill_switch() const { return state_->kill.latched; }
 Time Engine::now() const { return state_->now; }
 std::uint64_t Engine::last_stream_id() const { return state_->stream_id; }

@@ -65,8 +65,7 @@ void Engine::State::book_fill(Order& order, std::int64_t filled, Money average, 
   }
   calendar.turnover += std::abs(paid);
   reconcile.books_moved = true;
-  if (symbols[order.symbol].mismatch && reconcile.phase == ReconcilePhase::kIdle && link_up)
-    reconcile.retry_next = std::max<Time>(now, 1);
+  if (symbols[order.symbol].mismatch) reconcile_soon();
   refresh(order.symbol);
   const auto price = divide_half_even(static_cast<Int128>(std::abs(paid)) * kQuantityScale, more);
   const bool exact = event.execution_quantity.raw == more && event.execution_price.raw > 0;

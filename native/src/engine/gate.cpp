@@ -16,9 +16,11 @@ RiskSnapshot Engine::State::snapshot(std::uint32_t symbol) const {
   s.kill_switch = kill.latched;
   s.paused = paused;
   s.shutdown = shutdown;
+  s.fenced = fenced;
   s.link_up = link_up;
   s.reconciled = ready;
   s.mismatch = own.mismatch;
+  s.broker_position = Quantity{own.broker_position};
   s.account_known = account_known;
   s.overflow = totals.overflows > 0;
   s.equity = equity();

@@ -62,7 +62,7 @@ void Engine::State::release(const Control& control) {
 
 // Called after every input while latched: one step further when the last is confirmed.
 void Engine::State::advance_kill() {
-  if (!kill.latched || !kill.flatten || kill.phase == KillPhase::kFlat || shutdown) return;
+  if (!kill.latched || !kill.flatten || kill.phase == KillPhase::kFlat || shutdown || fenced) return;
   bool working = false;
   for (const SymbolState& symbol : symbols) {
     if (symbol.working == kNil) continue;

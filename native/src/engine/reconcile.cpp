@@ -1,5 +1,8 @@
 // Core: comparing with the broker before anything is sent: account, positions and orders as the broker has them.
 #include <algorithm>
+#include <array>
+#include <cstdio>
+#include <utility>
 
 #include "state.hpp"
 
@@ -43,17 +46,37 @@ void Engine::State::on_link_down() {
   alert(Severity::kWarning, Symbol{}, "the broker's stream is down; orders are blocked");
 }
 
+// Without the lease another process may be trading: what was compared is worth nothing, and nothing is compared until
+// the lease is back. Answers still move the books.
+void Engine::State::on_lease(bool held) {
+  if (fenced == !held) return;
+  fenced = !held;
+  ready = false;
+  reconcile = Reconcile{};
+  alert(held ? Severity::kInfo : Severity::kCritical, Symbol{},
+        held ? "the account's lease is held again" : "the account's lease is lost; only cancels are sent");
+  if (held && link_up) ask_snapshot();
+}
+
 void Engine::State::ask_snapshot() {
+  if (fenced) return;
   for (SymbolState& symbol : symbols) {
-    symbol.broker_position = 0;
+    symbol.snapshot_position = 0;
     each_open(symbol, [](Order& order) { order.seen = false; });
   }
-  ready = false;
+  ready = ready && reconcile.background;
   reconcile.phase = ReconcilePhase::kSnapshot;
   reconcile.retry_next = 0;
   reconcile.books_moved = false;
   reconcile.account_seen = false;
   reconcile.request = push_request(RequestKind::kSnapshot, nullptr);
+}
+
+// Something suggests that the broker knows better: it is asked with the next input, and trading goes on meanwhile.
+void Engine::State::reconcile_soon() {
+  if (reconcile.phase != ReconcilePhase::kIdle || !link_up) return;
+  reconcile.background = ready;
+  reconcile.retry_next = std::max<Time>(now, 1);
 }
 
 void Engine::State::on_snapshot_order(const BrokerEvent& event) {
@@ -64,11 +87,32 @@ void Engine::State::on_snapshot_order(const BrokerEvent& event) {
     orders[slot].orphan = false;
     return apply_view(orders[slot], event);
   }
-  if (!is_terminal(event.order.state)) {
-    alert(Severity::kCritical, event.order.symbol, "the broker works an order that is not in the journal");
-    // It may hold the shares that the switch wants to sell.
-    if (kill.latched) push_foreign_cancel(event.order);
-  }
+  // It may hold the shares that the switch wants to sell.
+  if (kill.latched && !is_terminal(event.order.state)) push_foreign_cancel(event.order);
+  on_foreign(event);
+}
+
+// An order that is not in the journal is named when it is first seen and each time it has filled more. Its fills are in
+// no book: the position then differs, and entries in its symbol are refused until somebody has undone or moved it.
+void Engine::State::on_foreign(const BrokerEvent& event) {
+  const BrokerOrder& view = event.order;
+  const bool done = is_terminal(view.state);
+  const bool ours = is_ours(view.client_order_id);
+  if (done && (ours || !account_known || view.filled.raw == 0)) return;  // one of ours long done; or from before us
+  const auto known =
+      std::find_if(foreign.begin(), foreign.end(), [&](const Foreign& f) { return f.id == view.broker_order_id; });
+  if (known != foreign.end() && known->filled == view.filled.raw) return;
+  Foreign& entry = known != foreign.end() ? *known : foreign[foreign_hand++ % foreign.size()];
+  entry = {view.broker_order_id, view.filled.raw};
+  std::array<char, 200> text{};
+  const auto shares = [](Quantity q) { return static_cast<double>(q.raw) / static_cast<double>(kQuantityScale); };
+  const std::string_view id = view.client_order_id.view(), broker_id = view.broker_order_id.view();
+  std::snprintf(text.data(), text.size(), "%s: %s, %.9g of %.9g filled, order %.*s (the broker's %.*s)",
+                ours ? "an order of ours that is not in the journal" : "an order that is not ours",
+                view.side == Side::kSell ? "sell" : "buy", shares(view.filled), shares(view.quantity),
+                static_cast<int>(id.size()), id.data(), static_cast<int>(broker_id.size()), broker_id.data());
+  alert(Severity::kCritical, view.symbol, text.data());
+  if (view.filled.raw > 0) reconcile_soon();
 }
 
 void Engine::State::on_snapshot_end() {
@@ -99,9 +143,29 @@ std::uint32_t Engine::State::held_symbol(const Symbol& name) const {
   return kNil;
 }
 
-bool Engine::State::positions_agree() {
+bool Engine::State::positions_agree() const {
   return std::all_of(symbols.begin(), symbols.end(),
-                     [](const SymbolState& s) { return s.broker_position == s.book.position; });
+                     [](const SymbolState& s) { return s.snapshot_position == s.book.position; });
+}
+
+// Told when it changes.
+void Engine::State::judge_positions() {
+  for (std::uint32_t s = 0; s < symbol_count; ++s) {
+    SymbolState& state = symbols[s];
+    state.broker_position = state.snapshot_position;
+    const bool differs = state.broker_position != state.book.position;
+    if (differs && !state.mismatch) {
+      std::array<char, 200> text{};
+      std::snprintf(text.data(), text.size(),
+                    "the broker holds %.9g, the sub-books add up to %.9g; entries are refused",
+                    static_cast<double>(state.broker_position) / static_cast<double>(kQuantityScale),
+                    static_cast<double>(state.book.position) / static_cast<double>(kQuantityScale));
+      alert(Severity::kCritical, config.symbols[s].symbol, text.data());
+    } else if (!differs && state.mismatch) {
+      alert(Severity::kInfo, config.symbols[s].symbol, "the broker's position and the sub-books agree again");
+    }
+    state.mismatch = differs;
+  }
 }
 
 // Once every doubtful order is known: books that moved meanwhile, or a difference, are looked at again before they are
@@ -125,14 +189,10 @@ void Engine::State::finish_reconcile() {
   if ((reconcile.books_moved || !positions_agree()) && ++reconcile.rounds < kMaxRounds) return ask_snapshot();
   reconcile.phase = ReconcilePhase::kIdle;
   reconcile.rounds = 0;
-  for (std::uint32_t s = 0; s < symbol_count; ++s) {
-    const bool differs = symbols[s].broker_position != symbols[s].book.position;
-    if (differs && !symbols[s].mismatch) {
-      alert(Severity::kCritical, config.symbols[s].symbol,
-            "the broker's position differs from the sum of the sub-books; orders are refused");
-    }
-    symbols[s].mismatch = differs;
-  }
+  reconciled_at = now;
+  // Fills came in faster than the broker could be asked: nothing was compared, the next interval tries again.
+  if (std::exchange(reconcile.background, false) && reconcile.books_moved) return;
+  judge_positions();
   adopt_account();
   ready = true;
   if (kill.verifying) verified();

@@ -21,6 +21,7 @@ void Engine::State::carry_over(const State& old) {
   ready = old.ready;
   paused = old.paused;
   shutdown = old.shutdown;
+  fenced = old.fenced;
   account_known = old.account_known;
   cash = old.cash;
   leverage = old.leverage;
@@ -32,6 +33,9 @@ void Engine::State::carry_over(const State& old) {
   bar_time = old.bar_time;
   kill = old.kill;
   reconcile = old.reconcile;
+  reconciled_at = old.reconciled_at;
+  foreign = old.foreign;
+  foreign_hand = old.foreign_hand;
   counts = old.counts;
   decisions = old.decisions;
   last_risk = old.last_risk;

@@ -61,13 +61,18 @@ Denial kill_switch(const RiskRequest&, const RiskSnapshot& s) {
   return s.kill_switch ? deny(RejectCode::kKillSwitch) : kPass;
 }
 Denial shutdown(const RiskRequest&, const RiskSnapshot& s) { return s.shutdown ? deny(RejectCode::kShutdown) : kPass; }
+Denial lease(const RiskRequest&, const RiskSnapshot& s) { return s.fenced ? deny(RejectCode::kLeaseLost) : kPass; }
 Denial paused(const RiskRequest&, const RiskSnapshot& s) { return s.paused ? deny(RejectCode::kPaused) : kPass; }
 Denial link(const RiskRequest&, const RiskSnapshot& s) { return s.link_up ? kPass : deny(RejectCode::kLinkDown); }
 Denial reconciled(const RiskRequest&, const RiskSnapshot& s) {
   return s.reconciled ? kPass : deny(RejectCode::kNotReconciled);
 }
-Denial position_mismatch(const RiskRequest&, const RiskSnapshot& s) {
-  return s.mismatch ? deny(RejectCode::kPositionMismatch) : kPass;
+// What reduces the position in both books may pass.
+Denial position_mismatch(const RiskRequest& r, const RiskSnapshot& s) {
+  const std::int64_t held = s.broker_position.raw;
+  const bool reduces =
+      r.reduce_only && held != 0 && (held < 0) != (r.quantity.raw < 0) && std::abs(r.quantity.raw) <= std::abs(held);
+  return s.mismatch && !reduces ? deny(RejectCode::kPositionMismatch) : kPass;
 }
 Denial limits_present(const RiskRequest&, const RiskSnapshot& s) {
   return s.limits->complete() ? kPass : deny(RejectCode::kLimitAbsent);
@@ -290,11 +295,12 @@ constexpr CheckScope kOpening    {.intent = false, .order = true,  .reduce_only 
 constexpr std::array kChecks = {
     RiskCheck{"kill_switch", kill_switch, kNotForKill},
     RiskCheck{"shutdown", shutdown, kAlways},
+    RiskCheck{"lease", lease, kAlways},
     RiskCheck{"in_time", in_time, kOfIntent},
     RiskCheck{"champion", champion, kOfIntent},
     RiskCheck{"link", link, kNotForKill},
     RiskCheck{"reconciled", reconciled, kAlways},
-    RiskCheck{"position_mismatch", position_mismatch, kNotForKill},
+    RiskCheck{"position_mismatch", position_mismatch, kOfOrder},
     RiskCheck{"limits_present", limits_present, kNotForKill},
     RiskCheck{"account_present", account_present, kNotForKill},
     RiskCheck{"tradable", tradable, kNotForKill},

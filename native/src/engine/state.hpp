@@ -53,8 +53,9 @@ struct SymbolState {
   bool reroute = false;  // its order is being cancelled to be netted anew: routed when all such cancels are confirmed
   bool cross_pending = false;  // strategies want opposite amounts: cross at the next open
   Time cross_after = 0;
-  std::int64_t departed = 0;  // realised by strategies that are configured no more
-  std::int64_t broker_position = 0;
+  std::int64_t departed = 0;           // realised by strategies that are configured no more
+  std::int64_t snapshot_position = 0;  // the broker's, in the snapshot that is being taken
+  std::int64_t broker_position = 0;    // in the last one that was finished
   bool mismatch = false;
   std::uint32_t rejections = 0;  // transient ones in a row
   Time hold_until = 0;           // no new order before, after such a rejection
@@ -142,9 +143,16 @@ struct Reconcile {
   Time retry_next = 0;         // != 0: ask again at this time
   std::uint32_t rounds = 0;    // asked since it began
   std::uint32_t failures = 0;  // in a row
+  bool background = false;     // trading goes on meanwhile
   bool books_moved = false;
   bool account_seen = false;
   Money cash, equity, buying_power;
+};
+
+// An order at the broker that nobody here decided, as it was last named.
+struct Foreign {
+  BrokerOrderId id;
+  std::int64_t filled = 0;
 };
 
 struct Kill {
@@ -200,6 +208,8 @@ struct Calendar {
   bool loss_pause = false;
 };
 
+[[nodiscard]] inline bool is_ours(const ClientOrderId& id) { return id.view().starts_with("tw-"); }
+
 struct Engine::State {
   explicit State(EngineConfig c);
 
@@ -233,7 +243,7 @@ struct Engine::State {
   std::uint64_t next_request = 1;
   std::array<std::int64_t, 4> next_offset{};
   std::uint64_t stream_id = 0;
-  bool link_up = false, ready = false, paused = false, shutdown = false, account_known = false;
+  bool link_up = false, ready = false, paused = false, shutdown = false, fenced = false, account_known = false;
   Money cash;
   std::int64_t leverage = 0;
   Totals totals;
@@ -245,6 +255,9 @@ struct Engine::State {
   Time bar_time = 0;
   Kill kill;
   Reconcile reconcile;
+  Time reconciled_at = 0;
+  std::array<Foreign, 256> foreign{};  // the latest
+  std::uint32_t foreign_hand = 0;
   EngineCounts counts;
   Sha256 decisions;
   Outputs* out = nullptr;  // of the step in progress
@@ -375,14 +388,18 @@ struct Engine::State {
   // reconcile.cpp
   void on_link_up();
   void on_link_down();
+  void on_lease(bool held);
   void ask_snapshot();
   void push_foreign_cancel(const BrokerOrder& order);
+  void reconcile_soon();
+  void on_foreign(const BrokerEvent& event);
   void on_snapshot_order(const BrokerEvent& event);
   void on_snapshot_end();
   [[nodiscard]] bool of_snapshot(const BrokerEvent& event) const;
   void finish_reconcile();
   [[nodiscard]] std::uint32_t held_symbol(const Symbol& name) const;
-  bool positions_agree();
+  [[nodiscard]] bool positions_agree() const;
+  void judge_positions();
   void adopt_account();
 
   // kill_switch.cpp

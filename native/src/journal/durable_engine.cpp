@@ -46,10 +46,10 @@ ReplayReport replay(const std::filesystem::path& path, std::unique_ptr<Engine>& 
   return report;
 }
 
-DurableEngine::DurableEngine(const std::filesystem::path& path, EngineConfig config, SyncPolicy sync) {
+DurableEngine::DurableEngine(const std::filesystem::path& path, EngineConfig config, SyncPolicy sync, Locked locked) {
   validate(config);
   const std::string wanted = canonical_json(config);
-  writer_ = std::make_unique<JournalWriter>(path, config.account, sync);
+  writer_ = std::make_unique<JournalWriter>(path, config.account, sync, locked);
   if (writer_->last_sequence() > 0) replayed_ = replay(path, engine_);
   if (engine_ == nullptr) {
     engine_ = std::make_unique<Engine>(std::move(config));

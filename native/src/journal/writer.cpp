@@ -59,6 +59,31 @@ struct JournalWriter::Impl {
     dirty = false;
   }
 
+  [[nodiscard]] int open_file(const std::string& name, int more) const {
+    const int opened = ::open(name.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | more, 0600);
+    if (opened < 0) fail("cannot be opened for writing");
+    return opened;
+  }
+
+  // A locked copy takes the file's name in one step; the old file stays with the process that has it open.
+  void take_over() {
+    const std::string copy = path + ".taken";
+    const int next = open_file(copy, O_TRUNC);
+    Bytes block(1u << 20);
+    ssize_t n = 0;
+    for (off_t at = 0; (n = ::pread(fd, block.data(), block.size(), at)) != 0; at += n) {
+      if (n < 0 || ::write(next, block.data(), static_cast<std::size_t>(n)) != n) {
+        ::close(next);
+        fail("cannot be copied to be taken over");
+      }
+    }
+    ::close(fd);
+    fd = next;
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0 || ::fdatasync(fd) != 0 || ::rename(copy.c_str(), path.c_str()) != 0) {
+      fail("cannot be taken over");
+    }
+  }
+
   // The payload stands in `buffer` behind room for the record's header.
   std::uint64_t commit(EntryKind kind) {
     if (broken) throw JournalError("journal " + path + ": an earlier write failed; start again");
@@ -77,14 +102,17 @@ struct JournalWriter::Impl {
   void begin() { buffer.resize(kRecordHeader + kPayloadHeader); }
 };
 
-JournalWriter::JournalWriter(const std::filesystem::path& path, const std::string& account, SyncPolicy sync)
+JournalWriter::JournalWriter(const std::filesystem::path& path, const std::string& account, SyncPolicy sync,
+                             Locked locked)
     : impl_(std::make_unique<Impl>()) {
   impl_->path = path.string();
   impl_->policy = sync;
   impl_->buffer.reserve(4u << 20);
-  impl_->fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  if (impl_->fd < 0) impl_->fail("cannot be opened for writing");
-  if (::flock(impl_->fd, LOCK_EX | LOCK_NB) != 0) impl_->fail("is in use by another process; stop that one first");
+  impl_->fd = impl_->open_file(impl_->path, 0);
+  if (::flock(impl_->fd, LOCK_EX | LOCK_NB) != 0) {
+    if (locked == Locked::kRefuse) impl_->fail("is in use by another process; stop that one first");
+    impl_->take_over();
+  }
   struct stat info{};
   if (::fstat(impl_->fd, &info) != 0) impl_->fail("cannot be examined");
   if (static_cast<std::uint64_t>(info.st_size) < kFileHeader) {

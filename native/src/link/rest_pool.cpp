@@ -113,6 +113,18 @@ RestConnection* RestPool::find_idle() {
   return found == connections_.end() ? nullptr : found->get();
 }
 
+bool RestPool::fenced(const Call& call) const {
+  if (call.step != Call::Step::kRequest) return false;
+  switch (call.request.kind) {
+    case RequestKind::kCancel:
+    case RequestKind::kLookup:
+    case RequestKind::kSnapshot:
+      return false;
+    default:
+      return !sink_.holds_lease();
+  }
+}
+
 SendStamps RestPool::send(const BrokerRequest& request) {
   Call call;
   call.request = request;
@@ -125,8 +137,8 @@ SendStamps RestPool::send(const BrokerRequest& request) {
     first_in_line = waiting_.empty() && budget_.take(now, is_cancel(call));
   }
   SendStamps stamps;
-  if (first_in_line) {
-    // An empty encoding (not sayable on the wire) is told by the I/O thread, which is where all events come from.
+  if (first_in_line && !fenced(call)) {
+    // What may not or cannot be sent is told by the I/O thread, which is where all events come from.
     const std::string_view bytes = encode(call, engine_bytes_, engine_buffer_);
     stamps.encoded = monotonic_ns();
     for (auto& connection : connections_) {
@@ -182,6 +194,10 @@ void RestPool::pump() {
     if (!take_next(now, call)) return;
     const std::string_view bytes = encode(call, io_bytes_, io_buffer_);
     SendStamps stamps{monotonic_ns(), 0};
+    if (fenced(call)) {
+      sink_.deliver(never_sent(call.request, 0, kCodeLeaseLost, "the account's lease had ended; it was not sent"));
+      continue;
+    }
     if (bytes.empty()) {
       sink_.deliver(never_sent(call.request, 422, kCodeInvalid,
                                "the request has a field that the broker's protocol cannot hold"));

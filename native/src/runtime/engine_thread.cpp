@@ -58,6 +58,7 @@ void ExecutorRuntime::run() {
       const std::uint32_t ticket = wait_->prepare();
       take_queries();
       tick();
+      watch_lease();
       // The broker's news first: an intent is judged against the latest books.
       const bool worked = take_events();
       if (take_input() || worked) continue;
@@ -97,6 +98,17 @@ void ExecutorRuntime::tick() {
   Input input;
   input.now = now();
   step(input, at);
+}
+
+// The engine hears of the lease before anything else of the round, so that it judges by the present state.
+void ExecutorRuntime::watch_lease() {
+  if (!config_.lease || holds_lease() == !engine_.engine().fenced()) return;
+  Input input;
+  input.now = now();
+  auto& control = input.body.emplace<Control>();
+  control.kind = engine_.engine().fenced() ? ControlKind::kLeaseHeld : ControlKind::kLeaseLost;
+  control.issued_by = ShortText("lease");
+  step(input, monotonic_ns());
 }
 
 bool ExecutorRuntime::take_events() {

@@ -105,7 +105,7 @@ ExecutorConfig parse_executor_config(std::string_view text) {
   if (error || !parsed.is_object()) throw ConfigError("executor configuration: expected a JSON object");
   const json::object& root = parsed.as_object();
   for (const auto& [key, value] : root) {
-    if (key != "engine" && key != "journal" && key != "broker" && key != "threads") {
+    if (key != "engine" && key != "journal" && key != "broker" && key != "threads" && key != "lease") {
       throw ConfigError("unknown key \"" + std::string(key) + "\" in the executor configuration: remove it");
     }
   }
@@ -120,6 +120,10 @@ ExecutorConfig parse_executor_config(std::string_view text) {
   config.sync = static_cast<SyncPolicy>(journal.choose("sync", {"none", "batch", "always"}, 0));
   read_broker(root, config.broker);
   read_threads(root, config.threads);
+  if (const json::value* lease = root.if_contains("lease")) {
+    if (!lease->is_bool()) throw ConfigError("lease: expected true or false");
+    config.lease = lease->get_bool();
+  }
   return config;
 }
 

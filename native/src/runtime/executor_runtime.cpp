@@ -35,11 +35,12 @@ constexpr std::chrono::microseconds kRetry{50};  // between two tries of a produ
 
 ExecutorRuntime::ExecutorRuntime(ExecutorConfig config, const MakeLink& make_link)
     : config_(std::move(config)),
-      engine_(journal_of(config_), config_.engine, config_.sync),
+      engine_(journal_of(config_), config_.engine, config_.sync, config_.lease ? Locked::kTakeOver : Locked::kRefuse),
       wait_(make_wait(config_.threads.spinning)),
       bus_(kRing),
       events_(kRing),
       link_(make_link ? make_link(config_.broker, *this) : std::make_unique<AlpacaLink>(config_.broker, *this)),
+      lease_until_(config_.lease ? 0 : std::numeric_limits<std::int64_t>::max()),
       in_flight_(4096) {
   last_sequence_ = engine_.last_sequence();
 }
@@ -80,6 +81,13 @@ Time ExecutorRuntime::now() const {
   timespec wall{};
   clock_gettime(CLOCK_REALTIME, &wall);
   return static_cast<Time>(wall.tv_sec) * 1'000'000'000 + wall.tv_nsec;
+}
+
+bool ExecutorRuntime::holds_lease() const {
+  timespec boot{};
+  clock_gettime(CLOCK_BOOTTIME, &boot);  // goes on while the machine sleeps
+  const std::int64_t at = static_cast<std::int64_t>(boot.tv_sec) * 1'000'000'000 + boot.tv_nsec;
+  return at < lease_until_.load(std::memory_order_acquire);
 }
 
 void ExecutorRuntime::push(const Input* inputs, std::size_t count) {
@@ -146,8 +154,10 @@ std::vector<JournalEntry> ExecutorRuntime::drain(std::uint64_t after_sequence, s
     }
     JournalEntry entry;
     if (!drain_reader_->next(entry)) break;
-    if (entry.outputs.records.empty()) continue;
-    records += entry.outputs.records.size();
+    const auto* control = std::get_if<Control>(&entry.input.body);
+    const bool command = entry.kind == EntryKind::kStep && control != nullptr && is_command(*control);
+    if (entry.outputs.records.empty() && !command && entry.kind != EntryKind::kConfig) continue;
+    records += std::max<std::size_t>(entry.outputs.records.size(), 1);
     drain_returned_ = entry.sequence;
     entries.push_back(std::move(entry));
   }

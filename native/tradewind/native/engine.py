@@ -133,6 +133,8 @@ class EngineConfig(TypedDict):
     cash_tolerance: NotRequired[str]  # smaller differences to the broker's cash are rounding
     max_orders: NotRequired[int]
     max_intents: NotRequired[int]
+    reconcile_every_ns: NotRequired[int]  # compare with the broker this often; 0 = at the start and after gaps only
+    policy_generation: NotRequired[int]  # of the RiskPolicy, for the record
 
 
 class Input(TypedDict):

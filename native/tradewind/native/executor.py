@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from tradewind.native._core import Executor as _Executor
 from tradewind.native._core import ExecutorError
 
-__all__ = ["ControlKind", "EstimateRow", "Executor", "ExecutorError"]
+__all__ = ["CONTROL_KINDS", "ControlKind", "EstimateRow", "Executor", "ExecutorError"]
 
-ControlKind = Literal["halt", "resume", "pause", "flush", "shutdown"]
+ControlKind = Literal["halt", "resume", "pause", "flush", "shutdown", "started", "stopped", "lease lost", "lease held"]
+
+CONTROL_KINDS: tuple[ControlKind | None, ...] = (None, *get_args(ControlKind))
+"""By the number that a journal's control has."""
 
 
 class EstimateRow(NamedTuple):
@@ -167,6 +170,10 @@ class Executor:
         """Time has passed. With the wall clock the executor tells itself so once a second."""
         self._native.push_time(now)
 
+    def extend_lease(self, until: int) -> None:
+        """Orders may be written until CLOCK_BOOTTIME reads ``until`` ns; before the first call none, with ``lease``."""
+        self._native.extend_lease(until)
+
     def wait_idle(self, timeout: float) -> bool:
         """True once all that was pushed is decided and every request answered; False after ``timeout`` seconds."""
         return self._native.wait_idle(timeout)
@@ -179,8 +186,10 @@ class Executor:
         """Records of the journal after a sequence, in order; those of one sequence are never parted.
 
         Each has ``record`` (verdict, order, fill, position, account, risk, kill, alert), ``sequence``, and ``now``,
-        ``topic`` and ``offset`` of the input that caused it, and the fields of ``engine/records.hpp``. Ends with the
-        first sequence that makes them ``max_records`` or more; a restart continues from the last one published.
+        ``topic`` and ``offset`` of the input that caused it, and the fields of ``engine/records.hpp``. A command
+        (``record`` control: ``kind`` as in `CONTROL_KINDS`, issued_by, reason, flatten) and a configuration (``record``
+        config: ``config``, JSON, in force from here on) stand among them. Ends with the first sequence that makes them
+        ``max_records`` or more; a restart continues from the last one published.
         """
         return self._native.drain(after_sequence, max_records)
 

@@ -60,6 +60,7 @@ def engine_config(policy: RiskPolicy, strategies: Sequence[Strategy]) -> dict[st
         ],
         "limits": _limits(policy, limits, strategies),
         "overrides": [entry for override in policy.spec.overrides for entry in _override(policy, override, strategies)],
+        "reconcile_every_ns": duration_ns(policy.spec.execution.reconcile),
         "policy_generation": policy.metadata.generation,
     }
 

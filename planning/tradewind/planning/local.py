@@ -277,6 +277,7 @@ def executor(policy: RiskPolicy, strategies: Sequence[Strategy], site: Site) -> 
             "clock": "wall" if site.replay is None else "lockstep" if site.replay.lockstep else "recorded",
             "state_dir": f"{site.state_dir}/executors",
             "sync": runtime.sync.lower(),
+            "lease_s": duration_ns(runtime.lease) / 1e9,
             "wait": runtime.wait.lower(),
             "cpu": runtime.cpu,
             "broker": {

@@ -241,7 +241,13 @@ class ExecutorRuntime(SpecModel):
     wait: Literal["Blocking", "Spinning"] = Field("Blocking", description="How the engine thread waits.")
     cpu: int | None = Field(None, ge=0, description="CPU the engine thread is pinned to, local runs.")
     pinning: Literal["Required", "Preferred", "None"] = later("Preferred", description="CPU pinning of the pod.")
-    lease: Duration = later("15s", description="Lease of the single writer.")
+    lease: Duration = Field(
+        "15s",
+        description="No order leaves this long after the executor last said that it lives; then another may start.",
+    )
+    reconcile: Duration = Field(
+        "5m", description="Account, positions and orders are compared with the broker's this often, and after each gap."
+    )
 
 
 class RiskPolicySpec(SpecModel):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tradewind.execution.executor.config import ExecutorConfig
 from tradewind.planning.engine_config import engine_config
 from tradewind.planning.local import Replay, Site, feature_names, feature_set_name, plan, volatility_feature
 from tradewind.planning.workload import Workload
@@ -272,6 +273,14 @@ def test_news_are_read_once_and_from_beside_the_documents() -> None:
     assert [n["path"] for n in workloads["train-one"].config["news"]] == ["/docs/fomc.yaml"]
 
 
+def test_the_executor_holds_a_lease_and_compares_with_the_broker_except_in_lockstep() -> None:
+    own = policy("paper", "one", execution={"lease": "20s", "reconcile": "7m"})
+    for speed, every in (("max", 0), (1.0, 7 * 60 * 10**9)):
+        site = replace(SITE, replay=replace(REPLAY, speed=speed))
+        config = ExecutorConfig.model_validate(by_name(plan(ONE, [own], site))["executor-paper"].config)
+        assert (config.lease_s, config.native_engine["reconcile_every_ns"]) == (20.0, every)
+
+
 def test_the_engine_is_told_the_policys_own_figures() -> None:
     limits: dict[str, Any] = {
         "order": {
@@ -354,6 +363,7 @@ def test_the_engine_is_told_the_policys_own_figures() -> None:
                 "accept_fill": 0.8,
             }
         ],
+        "reconcile_every_ns": 300 * 10**9,
         "limits": {
             "max_order_notional": "12345.67",
             "price_collar_pct": 0.07,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -17,15 +18,24 @@ from tradewind.execution.executor.config import ExecutorConfig
 from tradewind.execution.executor.control import serve
 from tradewind.execution.executor.estimates import RiskEstimates
 from tradewind.execution.executor.intake import Intake
+from tradewind.execution.executor.lease import FileLease, Keeper, Lease, LeaseLostError, NoLease
 from tradewind.execution.executor.policy import PolicyFile
 from tradewind.execution.executor.process import FreeLoop, LockstepLoop
 from tradewind.execution.executor.publisher import Publisher
 from tradewind.execution.executor.sessions import ExchangeCalendar
 from tradewind.execution.executor.volatility import VolatilityIndex
-from tradewind.execution.process import ProcessError, StoppedError, config_path, main, run_until_signalled
+from tradewind.execution.process import (
+    ProcessError,
+    StoppedError,
+    TakenOverError,
+    config_path,
+    main,
+    run_until_signalled,
+)
 from tradewind.native.executor import Executor, ExecutorError
 from tradewind.v1 import control_pb2
 
+_LAST_WORDS_S = 5.0
 _HOPS = {
     "queue": "intent → engine thread",
     "decide": "engine thread → risk decided and journalled",
@@ -38,12 +48,18 @@ _HOPS = {
 
 
 def run(config: ExecutorConfig) -> None:
-    """Starts the native executor, reconciles, then follows the bus until SIGTERM."""
+    """Takes the account's lease, starts the native executor, reconciles, then follows the bus until SIGTERM."""
     directory = Path(config.state_dir)
     directory.mkdir(parents=True, exist_ok=True)
-    with open_bus(config.bus) as bus:
+    with open_bus(config.bus) as bus, contextlib.ExitStack() as closing:
+        lease = _lease(config)
+        until = lease.acquire(threading.Event()) if lease is not None else 0
+        if lease is not None:
+            closing.callback(lease.release)
         try:
             executor = Executor(native_config(config, os.environ))
+            keeper = _keeper(config, executor, lease, until)
+            closing.callback(keeper.close)
             executor.start()
         except ExecutorError as error:
             raise ProcessError(str(error)) from None
@@ -59,13 +75,13 @@ def run(config: ExecutorConfig) -> None:
             bus.dead_letter(topic, key, payload, kind, reason, f"executor {config.account}")
 
         intake = Intake(executor, config.account, volatility, estimates, calendar, bury, wall=wall)
-        publisher = Publisher(bus, executor, config.account, config.policy_generation)
+        publisher = Publisher(bus, executor, config.account, config.policy_generation, keeper.guard)
         policy = PolicyFile(config_path(ExecutorConfig), config, executor, intake, publisher)
         server = serve(
             config.account,
             config.control_port,
             directory,
-            lambda command: _command(intake, command),
+            lambda command: _command(executor, intake, keeper, command),
             lambda: status(config.account, executor),
         )
         loop: LockstepLoop | FreeLoop = (
@@ -73,6 +89,7 @@ def run(config: ExecutorConfig) -> None:
             if config.clock == "lockstep"
             else FreeLoop(executor, intake, publisher, policy, bus, config.group, wall=wall)
         )
+        intake.note("started", f"lease {lease.token}" if lease is not None else "")
         watcher = threading.Event()
         threading.Thread(target=_tell_latencies, args=(executor, config, watcher), daemon=True).start()
         policy.begin()
@@ -84,6 +101,7 @@ def run(config: ExecutorConfig) -> None:
             watcher.set()
             _write_latencies(executor, config)
             server.stop(1)
+            _lay_down(executor, intake, publisher)
             executor.stop()
 
 
@@ -91,12 +109,25 @@ def _run(loop: LockstepLoop | FreeLoop, intake: Intake, executor: Executor, stop
     """The loop; an error that nobody foresaw trips the kill switch before it ends the process."""
     try:
         loop.run(stop)
-    except (StoppedError, ProcessError, ExecutorError, BusError):
+    except (StoppedError, ProcessError, ExecutorError, BusError, TakenOverError):
         raise
     except Exception as error:
         intake.halt("executor", f"system error: {type(error).__name__}: {error}"[:200], flatten=False)
         executor.wait_idle(10)
         raise
+
+
+def _lease(config: ExecutorConfig) -> Lease | None:
+    if config.lease_s is None:
+        return None
+    directory = Path(config.state_dir) / config.account / "lease"
+    return FileLease(directory, config.lease_s, config.broker.timeout_ms / 1e3)
+
+
+def _keeper(config: ExecutorConfig, executor: Executor, lease: Lease | None, until: int) -> Keeper | NoLease:
+    if lease is None or config.lease_s is None:
+        return NoLease()
+    return Keeper(lease, executor.extend_lease, config.lease_s, until)
 
 
 def native_config(config: ExecutorConfig, environment: Mapping[str, str]) -> dict[str, Any]:
@@ -115,9 +146,10 @@ def native_config(config: ExecutorConfig, environment: Mapping[str, str]) -> dic
     if config.broker.ca_file:
         broker["ca_file"] = config.broker.ca_file
     return {
-        "engine": config.engine,
+        "engine": config.native_engine,
         "journal": {"directory": str(Path(config.state_dir) / config.account), "sync": config.sync},
         "broker": broker,
+        "lease": config.lease_s is not None,
         "threads": {
             "wait": config.wait,
             "cpu": config.cpu,
@@ -145,8 +177,20 @@ def status(account: str, executor: Executor) -> control_pb2.StatusReply:
     )
 
 
-def _command(intake: Intake, command: control_pb2.ControlCommand) -> str:
+def _lay_down(executor: Executor, intake: Intake, publisher: Publisher) -> None:
+    """The last words. After a failure there may be none: the next start says as much."""
+    with contextlib.suppress(ExecutorError, BusError, LeaseLostError):
+        intake.note("stopped")
+        if executor.wait_idle(_LAST_WORDS_S):
+            publisher.publish(None)
+
+
+def _command(executor: Executor, intake: Intake, keeper: Keeper | NoLease, command: control_pb2.ControlCommand) -> str:
+    """Takes a command; the answer stands for the account only if the lease was held once it was in the journal."""
     intake.command(command, -1)
+    executor.wait_idle(_LAST_WORDS_S)
+    if not keeper.held():
+        raise LeaseLostError("this process has lost the account's lease: ask again")
     return control_pb2.ControlAction.Name(command.action).removeprefix("CONTROL_ACTION_").lower() + " taken"
 
 

@@ -68,7 +68,16 @@ class ExecutorConfig(BaseModel):
     wait: Literal["blocking", "spinning"] = "blocking"
     cpu: int | None = None
     broker: BrokerConfig
+    lease_s: float | None = Field(
+        None, gt=0, le=3600, description="Lease of the account's one writer; null: the journal's lock is all there is."
+    )
     engine: dict[str, Any] = Field(description="Configuration of the native engine.")
+
+    @property
+    def native_engine(self) -> dict[str, Any]:
+        """The engine's configuration. In lockstep the stream is followed event by event: no gap could be found."""
+        return self.engine | ({"reconcile_every_ns": 0} if self.clock == "lockstep" else {})
+
     volatility: VolatilitySource | None = Field(
         None, description="Where the volatility index comes from; null: nowhere."
     )

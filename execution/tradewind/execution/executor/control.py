@@ -10,6 +10,7 @@ from pathlib import Path
 
 import grpc
 
+from tradewind.execution.executor.lease import LeaseLostError
 from tradewind.execution.process import ProcessError
 from tradewind.v1 import control_pb2, control_pb2_grpc
 
@@ -34,7 +35,10 @@ class ControlServicer(control_pb2_grpc.ControlServicer):
         problem = refusal(request.command, self._account)
         if problem:
             return control_pb2.ControlReply(accepted=False, message=problem)
-        return control_pb2.ControlReply(accepted=True, message=self._command(request.command))
+        try:
+            return control_pb2.ControlReply(accepted=True, message=self._command(request.command))
+        except LeaseLostError as error:
+            return control_pb2.ControlReply(accepted=False, message=str(error))
 
     def Status(  # noqa: N802
         self,

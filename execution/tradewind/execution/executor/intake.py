@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Callable, Collection
 from time import time_ns
+from typing import Literal
 
 from google.protobuf.message import Message
 
@@ -159,6 +162,11 @@ class Intake:
     def resume(self, issued_by: str, reason: str) -> None:
         """Releases the switch in the name of a person."""
         self._executor.push_control("resume", issued_by=issued_by, reason=reason, now=self._now)
+
+    def note(self, kind: Literal["started", "stopped"], reason: str = "") -> None:
+        """Puts on record that this process took the account up, or laid it down."""
+        by = f"{socket.gethostname()}:{os.getpid()}"
+        self._executor.push_control(kind, issued_by=by, reason=reason, now=self._now)
 
     def command(self, command: control_pb2.ControlCommand, offset: int) -> str:
         """A halt, resume or pause; empty when taken, else why not."""

@@ -66,7 +66,7 @@ class PolicyFile:
         if fixed:
             raise ProcessError(f"{self._path}: {fixed[0]} can't change while the executor runs; start it again")
         calendar = self._intake.calendar_of(config.calendar)
-        self._executor.reconfigure(config.engine)
+        self._executor.reconfigure(config.native_engine)
         self._intake.follow(config, calendar)
         self._publisher.policy_generation = config.policy_generation
         before, self._config = self._config, config

@@ -28,7 +28,7 @@ class LockstepLoop:
         self._policy = policy
         self._intake = intake
         self._publisher = publisher
-        self._subscription: Subscription = bus.subscribe(list(TOPICS), group)
+        self._subscription: Subscription = bus.subscribe(list(TOPICS), group, evict=True)
         self._bars: list[tuple[int, market_pb2.Bar]] = []
         self._intents: list[tuple[int, trading_pb2.OrderIntent]] = []
         self._controls: list[tuple[int, control_pb2.ControlMessage]] = []
@@ -51,7 +51,7 @@ class LockstepLoop:
                 else:
                     self._intake.command(message.command, offset)
                     self._settle()
-                self._subscription.commit({"control": offset + 1})
+                self._commit({"control": offset + 1})
         finally:
             self._subscription.close()
 
@@ -88,7 +88,7 @@ class LockstepLoop:
         self._intake.time_passed()
         self._settle()
         self._publisher.publish(tick.time)
-        self._subscription.commit({"bars": tick.bars_end})
+        self._commit({"bars": tick.bars_end})
 
     def _decide(self, tick: control_pb2.ClockTick, stop: threading.Event) -> None:
         """The step's intents, sorted: it must not matter which strategy's process published first."""
@@ -100,7 +100,11 @@ class LockstepLoop:
         self._intake.flush()
         self._settle()
         self._publisher.publish(None)
-        self._subscription.commit({"intents": tick.intents_end})
+        self._commit({"intents": tick.intents_end})
+
+    def _commit(self, offsets: dict[str, int]) -> None:
+        self._publisher.guard()
+        self._subscription.commit(offsets)
 
     def _have(self, topic: str, end: int, stop: threading.Event) -> None:
         while self._next[topic] < end:
@@ -132,7 +136,7 @@ class FreeLoop:
         self._executor = executor
         self._intake = intake
         self._publisher = publisher
-        self._subscription: Subscription = bus.subscribe(list(TOPICS), group)
+        self._subscription: Subscription = bus.subscribe(list(TOPICS), group, evict=True)
         self._first_new = executor.offsets()
         self._bar_time = 0
 
@@ -156,9 +160,13 @@ class FreeLoop:
                     # What a fill makes possible (the second leg of a position that changes sides) waits for no record.
                     self._intake.time_passed()
                 if records:
-                    self._subscription.commit({r.topic: r.offset + 1 for r in records})
+                    self._commit({r.topic: r.offset + 1 for r in records})
         finally:
             self._subscription.close()
+
+    def _commit(self, offsets: dict[str, int]) -> None:
+        self._publisher.guard()
+        self._subscription.commit(offsets)
 
     def _take(self, records: list[Record]) -> None:
         flush = False

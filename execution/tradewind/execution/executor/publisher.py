@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from tradewind.bus import Bus, Outgoing
-from tradewind.execution.executor.audit import journal_sequence, last_link, link
+from tradewind.execution.audit.chain import Chain, last_link
 from tradewind.execution.executor.messages import outgoing, risk_state, snapshot
 from tradewind.native.executor import Executor
 
@@ -15,13 +16,18 @@ _BATCH = 2000
 class Publisher:
     """Goes on where the bus says it stopped, so that a record is published once however often the process dies."""
 
-    def __init__(self, bus: Bus, executor: Executor, account: str, policy_generation: int) -> None:
+    def __init__(
+        self, bus: Bus, executor: Executor, account: str, policy_generation: int, guard: Callable[[], None]
+    ) -> None:
+        self.guard = guard
+        """Returns when this process may speak for the account, or raises: called between reading and telling."""
         self._bus = bus
         self._executor = executor
         self._account = account
         self.policy_generation = policy_generation
-        self._link = last_link(bus, account)
-        self._sequence = journal_sequence(self._link) if self._link is not None else 0
+        self._chain = Chain(account, last_link(bus, account))
+        # The newest link's entry is read again: a process may have died between two links of one entry.
+        self._sequence = max(0, self._chain.position[0] - 1)
 
     def publish(self, snapshot_time: int | None) -> bool:
         """Everything new in the journal, then the books as of `snapshot_time` (None: no snapshot).
@@ -35,13 +41,16 @@ class Publisher:
                 break
             messages: list[Outgoing] = []
             for record in records:
+                link = self._chain.link(record)
+                if link is None:
+                    continue
                 if record["record"] == "alert":
                     print(f"alert: {record['symbol'] or self._account}: {record['text']}", file=sys.stderr)  # noqa: T201
                 filled = filled or record["record"] == "fill"
                 message = outgoing(record, self._account)
-                if message is not None:
-                    self._link = link(self._link, self._account, message)
-                    messages += [message, Outgoing("audit", self._account, self._link)]
+                messages += [message] if message is not None else []
+                messages.append(Outgoing("audit", self._account, link))
+            self.guard()
             if messages:
                 self._bus.publish_many(messages)
             self._sequence = records[-1]["sequence"]
@@ -53,6 +62,7 @@ class Publisher:
         stats = self._executor.stats()
         if stats["broken_invariant"]:
             raise RuntimeError(f"books of {self._account} are inconsistent: {stats['broken_invariant']}")
+        self.guard()
         self._bus.publish_many(
             [
                 Outgoing("positions", self._account, snapshot(self._account, time, self._executor.positions(), stats)),

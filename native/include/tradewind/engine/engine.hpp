@@ -55,6 +55,7 @@ class Engine {
   [[nodiscard]] bool link_up() const;
   [[nodiscard]] bool ready() const;  // link up, reconciled: intents can be accepted
   [[nodiscard]] bool kill_switch() const;
+  [[nodiscard]] bool fenced() const;                   // the latest word on the lease was that it is lost
   [[nodiscard]] std::size_t pending_requests() const;  // sent and not answered; 0 = the broker link is idle
   [[nodiscard]] std::size_t working_orders() const;    // not terminal
   [[nodiscard]] std::int64_t next_offset(std::uint8_t topic) const;  // first offset not seen yet; 0 before any

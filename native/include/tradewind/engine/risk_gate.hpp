@@ -63,9 +63,11 @@ struct RiskSnapshot {
   bool kill_switch = false;
   bool paused = false;
   bool shutdown = false;
+  bool fenced = false;  // the lease is lost
   bool link_up = false;
   bool reconciled = false;
   bool mismatch = false;
+  Quantity broker_position;  // account, signed, as the broker last said
   bool account_known = false;
   bool overflow = false;
   Money equity;

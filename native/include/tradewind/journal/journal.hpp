@@ -24,6 +24,11 @@ class JournalError : public std::runtime_error {
 // When data is forced to the disk. Without it a journal survives SIGKILL, not a power loss.
 enum class SyncPolicy : std::uint8_t { kNone = 0, kBatch = 1, kAlways = 2 };
 
+// What to do with a journal that another process has locked. Taking it over goes on with a copy under the same name;
+// what that process appends from then on is nobody's. Only for who holds the account's lease: the other one may not
+// send.
+enum class Locked : std::uint8_t { kRefuse = 0, kTakeOver = 1 };
+
 enum class EntryKind : std::uint8_t { kStep = 1, kConfig = 2 };
 
 struct JournalEntry {
@@ -60,7 +65,8 @@ class JournalWriter {
  public:
   // Creates the file, or cuts a torn tail and continues it. Takes an exclusive lock: one writer per journal. Throws
   // JournalError.
-  JournalWriter(const std::filesystem::path& path, const std::string& account, SyncPolicy sync);
+  JournalWriter(const std::filesystem::path& path, const std::string& account, SyncPolicy sync,
+                Locked locked = Locked::kRefuse);
   ~JournalWriter();
   JournalWriter(const JournalWriter&) = delete;
   JournalWriter& operator=(const JournalWriter&) = delete;
@@ -91,7 +97,9 @@ struct ReplayReport {
 // changed configuration is itself journalled and in force from the next step on.
 class DurableEngine {
  public:
-  DurableEngine(const std::filesystem::path& path, EngineConfig config, SyncPolicy sync);  // JournalError, ConfigError
+  // Throws JournalError, ConfigError.
+  DurableEngine(const std::filesystem::path& path, EngineConfig config, SyncPolicy sync,
+                Locked locked = Locked::kRefuse);
   ~DurableEngine();
 
   // Valid until the next step. Send outputs.requests only after this returns.

@@ -19,6 +19,8 @@ class BrokerEventSink {
   virtual void deliver(const BrokerEvent& event) = 0;
   // A request that send() could not write at once has been written now; its answer has not been delivered yet.
   virtual void written(std::uint64_t request_id, const SendStamps& stamps) = 0;
+  // Any thread, just before an order is written: whether this process is the account's one writer.
+  [[nodiscard]] virtual bool holds_lease() const { return true; }
 };
 
 class BrokerLink {

@@ -31,6 +31,7 @@ class RestPool {
   boost::asio::awaitable<void> watch_clock();
   boost::asio::awaitable<void> watch_bell();
 
+  [[nodiscard]] bool fenced(const Call& call) const;  // it changes something but by a cancel, and the lease has ended
   void enqueue(const Call& call);
   [[nodiscard]] bool take_next(std::int64_t now_ns, Call& call);  // the next that may be sent now; cancels first
   void pump();                                                    // I/O thread: sends what may be sent

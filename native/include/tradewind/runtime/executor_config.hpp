@@ -29,6 +29,7 @@ struct ExecutorConfig {
   SyncPolicy sync = SyncPolicy::kNone;
   BrokerConfig broker;
   ThreadConfig threads;
+  bool lease = false;  // orders need a lease (ExecutorRuntime::extend_lease), and a locked journal is taken over
 
   [[nodiscard]] std::filesystem::path journal_path() const { return journal_directory / "executor.journal"; }
 };
@@ -37,7 +38,8 @@ struct ExecutorConfig {
 //  "broker": {"url", "key_id", "secret", and optionally "stream_url", "ca_file", "requests_per_minute",
 //  "cancel_reserve",
 //             "timeout_ms", "retry_ms", "connections"},
-//  "threads": {"wait": "blocking|spinning", "cpu": null|int, "clock": "wall|virtual"}} with "threads" optional.
+//  "threads": {"wait": "blocking|spinning", "cpu": null|int, "clock": "wall|virtual"},
+//  "lease": false|true} with "threads" and "lease" optional.
 // Throws ConfigError naming the key: unknown, missing, or of the wrong kind.
 [[nodiscard]] ExecutorConfig parse_executor_config(std::string_view json);
 

@@ -76,7 +76,8 @@ class ExecutorRuntime final : public BrokerEventSink {
   // The stream up to this event has been stepped, or is covered by a snapshot taken after it. False after the time-out.
   [[nodiscard]] bool wait_stream(std::uint64_t event_id, std::chrono::nanoseconds timeout);
 
-  // Entries after `after_sequence` from the journal, whole, until at least `at_least` records or the end. One thread.
+  // Entries after `after_sequence` from the journal that say something (records, a command, a configuration), whole,
+  // until at least `at_least` records or the end. One thread.
   [[nodiscard]] std::vector<JournalEntry> drain(std::uint64_t after_sequence, std::size_t at_least);
 
   [[nodiscard]] bool ready() const { return ready_.load(std::memory_order_acquire); }
@@ -90,6 +91,11 @@ class ExecutorRuntime final : public BrokerEventSink {
   // The link's I/O thread.
   void deliver(const BrokerEvent& event) override;
   void written(std::uint64_t request_id, const SendStamps& stamps) override;
+  [[nodiscard]] bool holds_lease() const override;  // any thread
+
+  // Any thread: orders may be written until CLOCK_BOOTTIME reads `until` (ns). With ExecutorConfig::lease none may
+  // before the first call.
+  void extend_lease(std::int64_t until) { lease_until_.store(until, std::memory_order_release); }
 
  private:
   struct BusItem {
@@ -109,6 +115,7 @@ class ExecutorRuntime final : public BrokerEventSink {
   [[nodiscard]] bool take_input();
   void take_queries();
   void tick();
+  void watch_lease();
   void step(const Input& input, std::int64_t taken_at);
   void send(const std::vector<BrokerRequest>& requests, std::int64_t decided_at);
   void follow(const BrokerEvent& event);
@@ -144,6 +151,7 @@ class ExecutorRuntime final : public BrokerEventSink {
   std::atomic<std::uint64_t> stream_seen_{0};
   std::atomic<std::uint64_t> last_sequence_{0};
   std::atomic<bool> snapshot_failed_{false};
+  std::atomic<std::int64_t> lease_until_;  // CLOCK_BOOTTIME, ns
 
   // Engine thread only.
   std::uint64_t snapshot_covers_ = 0;  // of the latest kLinkUp
