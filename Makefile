@@ -27,6 +27,9 @@ crds: $(VENV)/.dev.stamp ## Write the chart's definitions, admission policies an
 check: $(VENV)/.dev.stamp ## Formatters, linters, types and layers only
 	tools/check
 
+chaos: $(VENV)/.dev.stamp ## 200 runs of real processes in which things go wrong at random (an hour); a failing one keeps its inputs
+	CHAOS_RUNS=$${CHAOS_RUNS:-200} $(BIN)/python -m pytest -n 2 tests/chaos
+
 tidy: $(VENV)/.dev.stamp ## clang-tidy over the native sources
 	tools/tidy
 
@@ -65,4 +68,4 @@ $(VENV)/.dev.stamp: $(VENV)/.run.stamp requirements/dev.txt $(DEV_MEMBERS:%=%/py
 	$(UV_INSTALL) --no-deps $(DEV_MEMBERS:%=-e ./%)
 	@touch $@
 
-.PHONY: demo test test-cluster crds check tidy simulation setup lock help
+.PHONY: demo test test-cluster crds check chaos tidy sanitize fuzz simulation setup lock help

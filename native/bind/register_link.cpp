@@ -10,6 +10,7 @@
 #include "tradewind/engine/scenarios.hpp"
 #include "tradewind/runtime/executor_runtime.hpp"
 #include "tradewind/runtime/risk_gate_timing.hpp"
+#include "tradewind/runtime/trade_update_timing.hpp"
 
 namespace tradewind::binding {
 namespace {
@@ -337,6 +338,21 @@ void register_link(pybind11::module_& m) {
           },
           "engine_json"_a, free);
 
+  m.def(
+      "bench_trade_updates",
+      [](const std::string& engine_json, const std::string& directory, std::uint64_t frames) {
+        TradeUpdateTiming timing;
+        {
+          const py::gil_scoped_release release;
+          time_trade_updates(parse_engine_config(engine_json), directory, frames, timing);
+        }
+        py::dict out;
+        out["parse"] = twpy::latency_dict(timing.parse);
+        out["books"] = twpy::latency_dict(timing.books);
+        out["fills"] = timing.fills;
+        return out;
+      },
+      "engine_json"_a, "directory"_a, "frames"_a);
   m.def(
       "bench_risk_gate",
       [](const std::string& engine_json, std::size_t open_orders, std::uint64_t checks) {

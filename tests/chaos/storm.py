@@ -84,6 +84,21 @@ class Oracle(prediction_pb2_grpc.PredictionServicer):
             feature_set_version=request.feature_set_version,
         )  # fmt: skip
 
+    def PredictEntities(  # noqa: N802
+        self, request: prediction_pb2.PredictEntitiesRequest, context: grpc.ServicerContext
+    ) -> prediction_pb2.PredictResponse:
+        raise AssertionError("a signal process asks with vectors")
+
+    def ListModels(  # noqa: N802
+        self, request: prediction_pb2.ListModelsRequest, context: grpc.ServicerContext
+    ) -> prediction_pb2.ListModelsResponse:
+        return prediction_pb2.ListModelsResponse()
+
+    def Health(  # noqa: N802
+        self, request: prediction_pb2.HealthRequest, context: grpc.ServicerContext
+    ) -> prediction_pb2.HealthResponse:
+        return prediction_pb2.HealthResponse(ready=True)
+
 
 def _opinion(symbol: str, event_time: int) -> float:
     digest = hashlib.sha256(f"{symbol} {event_time}".encode()).digest()
@@ -183,8 +198,7 @@ class Storm:
     def quiet(self) -> bool:
         bus = self.rig.bus
         read = all(bus.committed(group, topic) == bus.end_offset(topic) for group, topic in TOPICS_READ)
-        intents = {r.message.id for r in bus.read("intents")}  # type: ignore[attr-defined]
-        return read and self.rig.settled(intents)
+        return read and self.rig.settled({intent.id for intent in _intents(self.rig)})
 
 
 def _wake(process: Process) -> None:
@@ -256,6 +270,10 @@ def check(rig: Rig) -> dict[str, Any]:
     return {"intents": len(verdicts), "refused": refused, "orders": len(venue)}
 
 
+def _intents(rig: Rig) -> list[Any]:
+    return [r.message for r in rig.bus.read("intents")]
+
+
 def _none_twice(rig: Rig, venue: dict[str, Any], orders: dict[str, Any]) -> None:
     assert set(venue) <= set(orders), f"the venue has orders that no journal has: {set(venue) - set(orders)}"
     # One order for one (intent, slice): what an intent's orders traded adds up to what it wanted, and no more.
@@ -269,7 +287,7 @@ def _none_twice(rig: Rig, venue: dict[str, Any], orders: dict[str, Any]) -> None
 
 
 def _none_lost(rig: Rig, venue: dict[str, Any], orders: dict[str, Any], verdicts: dict[str, Any]) -> None:
-    published = {r.message.id: r.message for r in rig.bus.read("intents")}
+    published: dict[str, Any] = {i.id: i for i in _intents(rig)}
     assert set(published) == set(verdicts), f"intents without a verdict: {set(published) - set(verdicts)}"
     filled, rejected = trading_pb2.ORDER_STATE_FILLED, trading_pb2.ORDER_STATE_REJECTED
     for intent, verdict in verdicts.items():

@@ -24,7 +24,7 @@ def by_hand(rig: Rig, symbol: str, shares: int, side: OrderSide) -> str:
             client_order_id=f"{side.value}-{symbol}",
         )
     )
-    return str(order.id)  # type: ignore[union-attr]
+    return str(order.id)
 
 
 def test_a_trade_by_hand_is_named_and_takes_its_symbol_out_of_trading_until_it_is_undone(tmp_path: Path) -> None:

@@ -14,14 +14,21 @@ namespace tradewind {
 
 using namespace journal_format;
 
+namespace {
+constexpr std::size_t kBlock = 1u << 20;  // read at once
+}
+
 struct JournalReader::Impl {
   std::string path;
   int fd = -1;
   std::uint64_t offset = kFileHeader;
   std::uint64_t sequence = 0;
   std::string account;
-  Bytes payload;
+  std::span<const std::uint8_t> payload;  // in `block`
   Bytes outputs;
+  Bytes block = Bytes(kBlock);  // of the file, from `block_at`
+  std::uint64_t block_at = 0;
+  std::size_t block_size = 0;
 
   // Fewer bytes than asked for only at the end of the file.
   std::size_t read_at(std::uint64_t at, std::uint8_t* out, std::size_t count) const {
@@ -35,6 +42,16 @@ struct JournalReader::Impl {
       done += static_cast<std::size_t>(n);
     }
     return done;
+  }
+
+  // The bytes there, fewer than asked for only at the end of the file; until the next call.
+  std::span<const std::uint8_t> view(std::uint64_t at, std::size_t count) {
+    if (at < block_at || at + count > block_at + block_size) {
+      if (count > block.size()) block.resize(count);
+      block_at = at;
+      block_size = read_at(at, block.data(), block.size());
+    }
+    return std::span<const std::uint8_t>(block).subspan(at - block_at, std::min(count, block_size));
   }
 
   [[noreturn]] void damaged(const std::string& what) const {
@@ -67,14 +84,14 @@ struct JournalReader::Impl {
 
   // False at the end or at a torn tail; then nothing has moved, and it can be asked again.
   bool next_payload() {
-    std::array<std::uint8_t, kRecordHeader> header{};
-    if (read_at(offset, header.data(), header.size()) < header.size()) return false;
-    if (get_u32(header.data() + 8) != crc32c(std::span(header).first(8))) damaged("a record header's checksum");
-    const std::uint32_t size = get_u32(header.data());
+    const auto header = view(offset, kRecordHeader);
+    if (header.size() < kRecordHeader) return false;
+    if (get_u32(header.data() + 8) != crc32c(header.first(8))) damaged("a record header's checksum");
+    const std::uint32_t size = get_u32(header.data()), checksum = get_u32(header.data() + 4);
     if (size < kPayloadHeader || size > kMaxPayload) damaged("a record's length");
-    payload.resize(size);
-    if (read_at(offset + kRecordHeader, payload.data(), size) < size) return false;
-    if (get_u32(header.data() + 4) != crc32c(payload)) damaged("a record's checksum");
+    payload = view(offset + kRecordHeader, size);
+    if (payload.size() < size) return false;
+    if (checksum != crc32c(payload)) damaged("a record's checksum");
     const std::uint64_t number = get_u64(payload.data());
     if (number != sequence + 1)
       damaged("record " + std::to_string(number) + " follows record " + std::to_string(sequence));
@@ -90,7 +107,7 @@ struct JournalReader::Impl {
     entry.config.clear();
     entry.outputs.clear();
     outputs.clear();
-    const auto body = std::span<const std::uint8_t>(payload).subspan(kPayloadHeader);
+    const auto body = payload.subspan(kPayloadHeader);
     if (entry.kind == EntryKind::kConfig) {
       entry.config.assign(reinterpret_cast<const char*>(body.data()), body.size());
       return true;
