@@ -44,7 +44,7 @@ def write_journal(path: Path, orders: int) -> list[dict[str, Any]]:
     engine = Engine(engine_config(["AAPL", "MSFT"]), journal=path)
     now = _T0
 
-    def step(kind: str, **body: Any) -> dict[str, Any]:
+    def step(kind: str, /, **body: Any) -> dict[str, Any]:
         return dict(engine.step({"input": kind, "now": now, "body": body}))  # type: ignore[typeddict-item]
 
     step("broker", kind=_UP)

@@ -9,13 +9,14 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from tests.chaos.rig import ACCOUNT, DOLLAR, SHARE, Rig
 from tradewind.bus import open_bus
-from tradewind.console.commands import audit
+from tradewind.console.commands import audit, books
 from tradewind.console.errors import ConsoleError
 from tradewind.execution.audit.chain import GENESIS, digest
 from tradewind.v1 import control_pb2, features_pb2, trading_pb2
@@ -43,12 +44,16 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rig.until("both verdicts", lambda: rig.settled(intents))
         executor.kill()
         executor.start()
+        rig.quote({"AAPL": 104})
         halt = control_pb2.ControlCommand(
             account=ACCOUNT, action=control_pb2.CONTROL_ACTION_HALT, issued_by="Ada", reason="drill", flatten=True
         )
         rig.bus.publish("control", ACCOUNT, control_pb2.ControlMessage(command=halt))
         rig.until("flat", lambda: rig.venue_position("AAPL") == 0)
         rig.until("verified", lambda: any(r["phase"] == 4 for r in rig.records("kill")))
+        told = rig.bus.end_offset("positions")
+        rig.quote({"AAPL": 100})
+        rig.until("the books", lambda: rig.bus.end_offset("positions") > told)
         executor.stop()
     return folder
 
@@ -195,6 +200,24 @@ def test_a_fill_is_followed_back_to_its_bar(finished: Path, capsys: pytest.Captu
     assert words == ["fill", "order", "verdict", "intent", "model", "signal", "features", "bar"]
     with pytest.raises(ConsoleError, match="no order or fill of this run has this id"):
         audit.trace(finished, None, "nobody", as_json=False)
+
+
+def test_the_books_of_the_run_follow_from_its_fills(state: Path, capsys: pytest.CaptureFixture) -> None:
+    books.run(state, None, None, "27.80", "0.01", "0.05", as_json=True)
+    (told,) = json.loads(capsys.readouterr().out)
+    # Ten bought at 100 and sold at 104; SEC 0.0289, rounded up, and TAF at its cap.
+    assert (told["realised"], told["unrealised"], told["fees_due"]) == ("40.00", "0.00", "0.08")
+    assert Decimal(told["cash"]) == Decimal("1000040")
+    assert Decimal(told["cash"]) - Decimal(told["settled_cash"]) == Decimal("1040")
+    assert [(row["symbol"], row["quantity"]) for row in told["positions"]] == [("AAPL", "0")]
+    with open_bus(f"file://{state}/bus.db") as bus:
+        last = [r.message for r in bus.read("fills") if isinstance(r.message, trading_pb2.Fill)][-1]
+        last.execution_id, last.quantity = "one more", SHARE
+        bus.publish("fills", ACCOUNT, last)
+    with pytest.raises(ConsoleError, match="AAPL: the fills add up to -1, the executor holds 0"):
+        books.run(state, None, None, "0", "0", None, as_json=False)
+    with pytest.raises(ConsoleError, match="--taf-max all"):
+        books.run(state, None, None, "0", "0", "all", as_json=False)
 
 
 def test_bad_input_is_one_line(tmp_path: Path, finished: Path) -> None:

@@ -104,6 +104,22 @@ def status(state: State = Path("runs/state"), json: Json = False) -> None:
 
 
 @app.command()
+def books(
+    state: State = Path("runs/state"),
+    bus: BusUrl = None,
+    account: Annotated[str | None, typer.Option(help="RiskPolicy; default: every account.")] = None,
+    sec_per_million: Annotated[str, typer.Option(help="SEC fee, USD per million USD sold.")] = "0",
+    taf_per_share: Annotated[str, typer.Option(help="FINRA's trading activity fee, USD per share sold.")] = "0",
+    taf_max: Annotated[str | None, typer.Option(help="Most of it per order, USD.")] = None,
+    json: Json = False,
+) -> None:
+    """Positions, realised and unrealised P&L, fees and settled cash from the fills, compared with the executor's."""
+    from tradewind.console.commands.books import run
+
+    run(state, bus, account, sec_per_million, taf_per_share, taf_max, as_json=json)
+
+
+@app.command()
 def down(state: State = Path("runs/state")) -> None:
     """Stop every process of a run."""
     from tradewind.console.commands.down import run
