@@ -96,12 +96,13 @@ def policy(symbols: tuple[str, ...], **limits: Any) -> tuple[Strategy, RiskPolic
     """A strategy and limits so wide that only what a test narrows can refuse."""
     head = {"apiVersion": "tradewind.dev/v1alpha1"}
     wide: dict[str, Any] = {
-        "loss": {"daily": 1.0, "weekly": 1.0, "monthly": 1.0, "consecutive": 100},
+        "loss": {"daily": 1.0, "weekly": 1.0, "monthly": 1.0, "consecutive": 100, "perTrade": 1.0, "perTradeHard": 1.0},
         "drawdown": [{"at": 0.97, "size": 0.75}, {"at": 0.98, "size": 0.5}, {"at": 0.99, "size": 0}],
         "position": {"maxShare": 1.0, "maxCount": 2000},
-        "exposure": {"gross": 4, "net": 4, "shortShareOfGross": 1.0, "sector": 1.0},
+        "exposure": {"gross": 4, "net": 4, "shortShareOfGross": 1.0, "sector": 1.0, "correlatedGroup": 1.0},
         "order": {"maxNotional": "1000000", "perMinute": 10000, "tradesPerDay": 10**8},
-        "volatility": {"indexHalveAt": 99998, "indexHaltAt": 99999},
+        "volatility": {"indexHalveAt": 99998, "indexHaltAt": 99999, "var95": 1.0, "portfolio": 1.0},
+        "session": {"calendar": "24/7", "skipFirst": "0s", "skipLast": "0s"},
     }
     strategy = {"mode": "Paper", "riskPolicy": ACCOUNT, "bars": "1m", "universe": {"symbols": list(symbols)}}
     spec = {"account": "paper", "strategies": ["chaos"], "limits": wide | limits}
@@ -178,6 +179,7 @@ class Rig:
             "group": f"executor-{ACCOUNT}",
             "account": ACCOUNT,
             "clock": "wall",
+            "calendar": self.policy.spec.limits.session.calendar,
             "state_dir": str(self.state_dir),
             "lease_s": self.lease_s,
             "broker": {

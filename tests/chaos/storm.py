@@ -1,4 +1,4 @@
-"""One chaotic run from one seed: what goes wrong when, and what must hold once everything has calmed down."""
+"""One chaotic run from one seed: what dies, stalls or misbehaves when, and what must hold once all has calmed down."""
 
 from __future__ import annotations
 
@@ -65,6 +65,33 @@ def blows(seed: int) -> list[Blow]:
         seconds = LEASE_S * chance.uniform(0.2, 2.5) if kind == "stop" else 0.0
         made.append(Blow(tick, kind, target, seconds))
     return sorted(made, key=lambda blow: blow.tick)
+
+
+_POST = {"on": "request", "method": "POST", "path": "/v2/orders"}
+_ANY = {"on": "request", "path": "/v2/*"}
+_STREAM = {"on": "stream", "stream": "trades"}
+FAULTS: tuple[dict[str, Any], ...] = (
+    {**_POST, "do": "cut", "when": "handled", "probability": 0.3},
+    {**_POST, "do": "cut", "when": "after_body", "probability": 0.3},
+    {**_POST, "do": "cut", "when": "in_answer", "probability": 0.3},
+    {**_POST, "do": "answer_after", "status": 504, "probability": 0.3},
+    {**_POST, "do": "answer", "status": 500, "probability": 0.3},
+    {**_POST, "do": "delay_answer", "ms": 1200, "probability": 0.3},  # after the executor has stopped waiting
+    {**_ANY, "do": "answer", "status": 429, "skip": 5, "count": 4},
+    {**_ANY, "do": "cut", "when": "before_body", "probability": 0.1},
+    {**_STREAM, "event": "fill", "do": "drop", "probability": 0.4},
+    {**_STREAM, "do": "duplicate", "probability": 0.5},
+    {**_STREAM, "do": "delay", "ms": 300, "probability": 0.5},
+    {**_STREAM, "do": "reorder", "probability": 0.5},
+    {**_STREAM, "do": "disconnect", "probability": 0.1},
+)
+"""What may be wrong on the way to the broker and back."""
+
+
+def faults(seed: int) -> dict[str, Any]:
+    """Up to four of them, for the whole of a run; the same for the same seed."""
+    chance = random.Random(seed + 2)
+    return {"seed": seed, "rules": chance.sample(FAULTS, chance.randint(0, 4))}
 
 
 class Oracle(prediction_pb2_grpc.PredictionServicer):
@@ -138,6 +165,7 @@ class Storm:
     def run(self) -> None:
         """The market goes on, blow by blow; then everything is left to calm down."""
         planned = blows(self.seed)
+        self.rig.ask("PUT", "/sim/faults", faults(self.seed))
         chance = random.Random(self.seed + 1)
         prices = dict.fromkeys(SYMBOLS, 100.0)
         keeper = threading.Thread(target=self.keep_alive)
@@ -190,6 +218,7 @@ class Storm:
         while not self.quiet():
             assert time.monotonic() < deadline, f"it never calmed down\n{self.rig.logs()}"
             try:
+                self.rig.ask("DELETE", "/sim/faults")
                 self.rig.quote(prices)
             except OSError:
                 continue
@@ -208,7 +237,9 @@ def _wake(process: Process) -> None:
 
 def weather(folder: Path, seed: int) -> dict[str, Any]:
     """A whole run and its checks; figures about what happened. Raises AssertionError naming the first breach."""
-    (folder / "seed.json").write_text(json.dumps({"seed": seed, "blows": [vars(b) for b in blows(seed)]}))
+    (folder / "seed.json").write_text(
+        json.dumps({"seed": seed, "blows": [vars(b) for b in blows(seed)], "faults": faults(seed)})
+    )
     limits = {"order": {"maxNotional": str(MAX_NOTIONAL), "perMinute": 10000, "tradesPerDay": 10**8}}
     with (
         oracle() as address,

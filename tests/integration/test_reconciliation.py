@@ -58,3 +58,18 @@ def test_a_trade_by_hand_is_named_and_takes_its_symbol_out_of_trading_until_it_i
         texts = [json.loads(link.payload)["text"] for link in links if link.kind == "SYSTEM_ALERT"]
         named = [text for text in texts if text.startswith("an order that is not ours")]
         assert len([text for text in named if broker_id in text and "buy-AAPL" in text and "3 of 3" in text]) == 1
+
+
+def test_a_fill_whose_stream_message_was_dropped_is_found_by_asking(tmp_path: Path) -> None:
+    with Rig(tmp_path, reconcile_every_ns=SECOND) as rig:
+        executor = rig.executor()
+        executor.start()
+        dropped = {"on": "stream", "stream": "trades", "do": "drop"}
+        rig.ask("PUT", "/sim/faults", {"seed": 1, "rules": [dropped]})
+        intents = {rig.want("AAPL", 10)}
+        rig.until("the fill", lambda: rig.settled(intents))
+        assert rig.ask("GET", "/sim/faults")["rules"][0]["struck"] >= 1
+        quantities = {r["symbol"]: r["quantity"] for r in rig.records("position") if not r["strategy"]}
+        assert quantities == {"AAPL": 10 * 10**9}
+        assert "the broker holds" not in executor.log.read_text()
+        executor.stop()
