@@ -34,7 +34,7 @@ from tradewind.native.engine import Engine, replay_journal
 from tradewind.native.executor import Executor
 
 _T0 = 1_700_000_000 * 10**9
-_STEP = 10**9
+_STEP = 10**8  # the one price must not become too old
 _SUBMIT_ACCEPTED, _TRADE_UPDATE, _UP, _ACCOUNT, _SNAPSHOT_END = 1, 11, 12, 15, 17  # BrokerEventKind
 
 
