@@ -210,11 +210,22 @@ class Storm:
         self.rig.bus.publish_many([Outgoing("features", v.symbol, v) for v in vectors])
 
     def calm(self, prices: dict[str, float]) -> None:
-        """Until everyone has read everything and every order has ended."""
+        """Everything is left alone until it has settled, and then trades once more."""
         for process in self.processes.values():
             if process.ended is None:
                 process.send(signal.SIGCONT)
-        deadline = time.monotonic() + 90
+        self.settle(prices)
+        for _ in range(20):  # and it still trades: some of what the oracle says becomes an order
+            before = len(self.rig.venue_orders())
+            self.market(prices)
+            self.settle(prices)
+            if len(self.rig.venue_orders()) > before:
+                return
+        raise AssertionError(f"nothing traded after the storm\n{self.rig.logs()}")
+
+    def settle(self, prices: dict[str, float]) -> None:
+        """Until everyone has read everything and every order has ended."""
+        deadline = time.monotonic() + 120
         while not self.quiet():
             assert time.monotonic() < deadline, f"it never calmed down\n{self.rig.logs()}"
             try:
