@@ -273,7 +273,6 @@ EngineConfig parse_engine_config(std::string_view text) {
   c.max_orders = static_cast<std::uint32_t>(orders);
   c.max_intents = static_cast<std::uint32_t>(intents);
   f.whole("reconcile_every_ns", c.reconcile_every, 0);
-  f.whole("policy_generation", c.policy_generation, 0);
   f.done();
   validate(c);
   return c;
@@ -407,7 +406,6 @@ std::string canonical_json(const EngineConfig& c) {
   root["max_orders"] = c.max_orders;
   root["max_intents"] = c.max_intents;
   root["reconcile_every_ns"] = c.reconcile_every;
-  root["policy_generation"] = c.policy_generation;
   return json::serialize(root);
 }
 

@@ -112,7 +112,7 @@ void Engine::State::check_silence(Order& order) {
 void Engine::State::reject(Order& order, const BrokerEvent& event) {
   SymbolState& state = symbols[order.symbol];
   const Symbol& symbol = config.symbols[order.symbol].symbol;
-  order.code = RejectCode::kBrokerRejected;
+  order.code = event.code == kCodeLeaseLost ? RejectCode::kLeaseLost : RejectCode::kBrokerRejected;
   order.text = event.text;
   order.category = category_of(event.http_status, event.code, event.text.view());
   if (order.category == RejectionCategory::kTransient) {

@@ -134,7 +134,6 @@ class EngineConfig(TypedDict):
     max_orders: NotRequired[int]
     max_intents: NotRequired[int]
     reconcile_every_ns: NotRequired[int]  # compare with the broker this often; 0 = at the start and after gaps only
-    policy_generation: NotRequired[int]  # of the RiskPolicy, for the record
 
 
 class Input(TypedDict):

@@ -125,7 +125,6 @@ struct EngineConfig {
   std::uint32_t max_orders = 4096;           // kept in memory; the oldest finished one makes room
   std::uint32_t max_intents = 65536;         // remembered by id; the oldest expired one makes room
   std::int64_t reconcile_every = 0;          // compare with the broker this often, ns; 0 = after gaps only
-  std::int64_t policy_generation = 0; 
 };
 
 // From JSON (see tradewind/native/engine.py for the keys). Unknown and missing keys are refused by name. Throws
