@@ -84,8 +84,8 @@ void push_intent(ExecutorRuntime& runtime, const std::string& id, const std::str
                  int time_in_force, std::int64_t limit_price, std::int64_t reference_price, bool champion,
                  bool gates_passed, const std::string& model, const std::string& model_version, std::int64_t stop_price,
                  std::int64_t trail_price, std::int64_t trail_ratio, bool extended_hours, std::int64_t target_notional,
-                 std::int64_t stop_loss, std::int64_t take_profit, std::optional<Time> now, std::int64_t offset,
-                 bool flush) {
+                 std::int64_t stop_loss, std::int64_t take_profit, const std::array<std::int64_t, 7>& plan,
+                 std::optional<Time> now, std::int64_t offset, bool flush) {
   Input inputs[2] = {input_of(now, kIntents, offset), input_of(now, 0, -1)};
   auto& intent = inputs[0].body.emplace<Intent>();
   set(intent.id, id, "id");
@@ -106,6 +106,15 @@ void push_intent(ExecutorRuntime& runtime, const std::string& id, const std::str
   intent.target_notional.raw = target_notional;
   intent.stop_loss.raw = stop_loss;
   intent.take_profit.raw = take_profit;
+  // A number that no algorithm has must not become one that is known.
+  const bool known = plan[0] >= 0 && plan[0] <= static_cast<std::int64_t>(Algorithm::kSmart);
+  intent.plan = {known ? static_cast<Algorithm>(plan[0]) : static_cast<Algorithm>(255),
+                 plan[1],
+                 plan[2],
+                 plan[3],
+                 plan[4],
+                 plan[5],
+                 plan[6]};
   inputs[1].body.emplace<Control>().kind = ControlKind::kFlush;
   const py::gil_scoped_release free;
   runtime.push(inputs, flush ? 2 : 1);
@@ -297,7 +306,7 @@ void register_link(pybind11::module_& m) {
            "reference_price"_a = 0, "champion"_a = false, "gates_passed"_a = false, "model"_a = "",
            "model_version"_a = "", "stop_price"_a = 0, "trail_price"_a = 0, "trail_ratio"_a = 0,
            "extended_hours"_a = false, "target_notional"_a = 0, "stop_loss"_a = 0, "take_profit"_a = 0,
-           "now"_a = py::none(), "offset"_a = -1, "flush"_a = false)
+           "plan"_a = std::array<std::int64_t, 7>{}, "now"_a = py::none(), "offset"_a = -1, "flush"_a = false)
       .def("push_estimates", &twpy::push_estimates, "rows"_a, "time"_a, py::kw_only(), "now"_a = py::none())
       .def("push_session", &twpy::push_session, "open"_a, "close"_a, "next_open"_a, py::kw_only(), "now"_a = py::none())
       .def("push_control", &twpy::push_control, "kind"_a, "issued_by"_a = "", "reason"_a = "", "flatten"_a = false,

@@ -98,7 +98,12 @@ TEST(Allocation, StepsAllocateNothing) {
       d.broker.trade(b, stream);
       for (const auto& e : stream) pump(e);
       pump(b);
-      pump(d.intent_of("a", s, round % 5 * 10 - 20));
+      Intent sliced = d.intent_of("a", s, round % 5 * 10 - 20);
+      sliced.plan.algorithm = static_cast<Algorithm>(round % 7);
+      sliced.plan.interval = 50 * kSecond;
+      sliced.plan.duration = 300 * kSecond;
+      sliced.plan.participation = 500'000;
+      pump(sliced);
       pump(d.intent_of("b", s, round % 3 * 10 - 10));
     }
     pump(flush);

@@ -72,6 +72,10 @@ std::vector<Scenario> scenarios() {
          })(d);
        }},
       {C::kBracket, nothing, intent([](Intent& i) { i.stop_loss = dollars(-1); })},
+      {C::kPlanTerms, nothing, intent([](Intent& i) {
+         i.plan = {.algorithm = Algorithm::kTwap, .duration = 2 * kSecond, .interval = kSecond};
+         i.take_profit = dollars(110);
+       })},
       {C::kKillSwitch, nothing,
        [](Desk& d) {
          d.halt(false);

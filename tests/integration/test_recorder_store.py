@@ -19,10 +19,12 @@ from sqlalchemy import create_engine, text
 from tests.postgres.server import Server
 from tradewind.bus import Record
 from tradewind.streaming.recorder import RecorderError, Repository
+from tradewind.streaming.recorder.schema import SCHEMA_VERSION
 from tradewind.streaming.recorder.store import Refusal, Store
 from tradewind.v1.control_pb2 import CONTROL_ACTION_HALT, ClockTick, ControlCommand, ControlMessage
 from tradewind.v1.market_pb2 import Bar, DeadLetter, Event
 from tradewind.v1.trading_pb2 import (
+    ALGORITHM_TWAP,
     ORDER_STATE_CANCELED,
     ORDER_STATE_CREATED,
     ORDER_STATE_FILLED,
@@ -32,6 +34,7 @@ from tradewind.v1.trading_pb2 import (
     SIDE_BUY,
     SIDE_SELL,
     TIME_IN_FORCE_DAY,
+    ExecutionPlan,
     Fill,
     OrderIntent,
     OrderUpdate,
@@ -286,12 +289,14 @@ def test_signals_and_fills_are_found_by_strategy_symbol_and_time(desk: Desk, rep
 
 def test_the_rest_is_kept_too(desk: Desk, repository: Repository) -> None:
     command = ControlCommand(id="c", account="paper", action=CONTROL_ACTION_HALT, issued_by="ada", issued_time=4)
+    plan = ExecutionPlan(algorithm=ALGORITHM_TWAP, duration=60, interval=5, participation=100_000)
     letter = DeadLetter(topic="bars", key="S\0", reason="bad", payload=b"\0\xff", consumer="features")
     desk.write(
         ("control", ControlMessage(tick=ClockTick(step=1))),
         ("control", ControlMessage(command=command)),
         ("risk", RiskState(account="paper", drawdown=0.25, rejections={"b": 2, "a": 1})),
         ("intents", OrderIntent(id="i", strategy="t", account="paper", symbol="SPY", target_quantity=-5)),
+        ("intents", OrderIntent(id="j", strategy="t", account="paper", symbol="SPY", decision_time=1, plan=plan)),
         ("events", Event(id="e", symbol="*", impact=-0.5)),
         ("bars.dead", letter),
         ("bars", Bar(symbol="SPY", interval="1m", event_time=9, close=1)),
@@ -301,7 +306,9 @@ def test_the_rest_is_kept_too(desk: Desk, repository: Repository) -> None:
     [control], [risk] = desk.rows("control_commands"), desk.rows("risk_states")
     assert (control["action"], control["issued_by"], control["bus_offset"]) == ("HALT", "ada", 1)
     assert (risk["drawdown"], risk["rejections"]) == (0.25, '{"a": 1, "b": 2}')
-    [intent], [event], [dead] = desk.rows("intents"), desk.rows("news_events"), desk.rows("dead_letters")
+    [intent, sliced], [event], [dead] = desk.rows("intents"), desk.rows("news_events"), desk.rows("dead_letters")
+    assert (intent["algorithm"], sliced["algorithm"], sliced["duration_ns"]) == ("", "TWAP", 60)
+    assert [(i.id, i.algorithm) for i in repository.intents("paper", "t")] == [("i", ""), ("j", "TWAP")]
     assert (intent["target_quantity_e9"], event["impact"]) == (-5, -0.5)
     assert (dead["topic"], dead["key"], dead["payload"], dead["dead_topic"]) == ("bars", "S\\0", b"\0\xff", "bars.dead")
     [bar] = desk.rows("bars")
@@ -360,8 +367,8 @@ def test_a_database_records_one_bus(desk: Desk) -> None:
 
 
 def test_tables_of_another_version_are_refused(desk: Desk) -> None:
-    desk.run("UPDATE store SET version = 2")
-    with pytest.raises(RecorderError, match="tables of version 2, this recorder writes 1"):
+    desk.run(f"UPDATE store SET version = {SCHEMA_VERSION + 1}")
+    with pytest.raises(RecorderError, match=f"of version {SCHEMA_VERSION + 1}, this recorder writes {SCHEMA_VERSION}:"):
         Store(desk.sql, BUS)
 
 

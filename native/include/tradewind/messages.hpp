@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <variant>
 
+#include "tradewind/algorithms/plan.hpp"
 #include "tradewind/fixed.hpp"
 
 namespace tradewind {
@@ -86,6 +87,7 @@ struct Intent {
   OrderTerms terms;
   Money target_notional;         // signed; not 0: the target is what this buys at the last price, and `target` is 0
   Money stop_loss, take_profit;  // of the position that the target makes; 0 = none
+  ExecutionPlan plan;            // how the order is spread over time
 };
 
 // The broker's order as an answer (REST) or a stream message shows it. Cumulative figures: books move by their

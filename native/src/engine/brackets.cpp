@@ -37,7 +37,7 @@ void Engine::State::check_brackets(std::uint32_t symbol, const BarUpdate& bar) {
 void Engine::State::leave(Sub& s, std::uint32_t symbol, ExitReason reason) {
   if (s.phase == SubPhase::kPending) return;
   s.exit = reason;
-  s.target = 0;
+  s.target = s.interim = 0;
   s.phase = SubPhase::kActive;
   SymbolState& state = symbols[symbol];
   state.dirty = true;
@@ -50,11 +50,12 @@ void Engine::State::leave(Sub& s, std::uint32_t symbol, ExitReason reason) {
                                         : "a take-profit was reached; the position is closed");
 }
 
+// As the intent says, but for type and limit, which its schedule may change from slice to slice.
 Placement Engine::State::placement(const Sub& s) const {
   const Intent& intent = intents[s.intent].intent;
   if (s.exit != ExitReason::kNone) return {OrderType::kMarket, plain_life(intent.symbol), {}, {}};
-  return {intent.order_type, intent.time_in_force, has_limit(intent.order_type) ? intent.limit_price : Money{},
-          intent.terms};
+  const Work& w = work(s);
+  return {w.order_type, intent.time_in_force, has_limit(w.order_type) ? w.limit_price : Money{}, intent.terms};
 }
 
 }  // namespace tradewind

@@ -18,6 +18,8 @@ Engine::State::State(EngineConfig c)
       strategy_index(strategy_count),
       symbols(symbol_count),
       subs(symbol_count * strategy_count),
+      works(subs.size()),
+      tapes(symbol_count),
       intents(config.max_intents),
       intent_index(config.max_intents),
       orders(config.max_orders),

@@ -11,7 +11,15 @@ bool same(const Intent& a, const Intent& b) {
          a.time_in_force == b.time_in_force && a.limit_price == b.limit_price &&
          a.reference_price == b.reference_price && a.champion == b.champion && a.gates_passed == b.gates_passed &&
          a.model == b.model && a.model_version == b.model_version && a.terms == b.terms &&
-         a.target_notional == b.target_notional && a.stop_loss == b.stop_loss && a.take_profit == b.take_profit;
+         a.target_notional == b.target_notional && a.stop_loss == b.stop_loss && a.take_profit == b.take_profit &&
+         a.plan == b.plan;
+}
+
+// Slices are market and limit orders; what waits for a price of its own can't be timed as well.
+bool plan_fits(const Intent& intent) {
+  const bool plain = intent.order_type == OrderType::kMarket || intent.order_type == OrderType::kLimit;
+  const bool bracketed = intent.stop_loss.raw != 0 || intent.take_profit.raw != 0;
+  return intent.plan.algorithm == Algorithm::kNone || (plain && intent.terms == OrderTerms{} && !bracketed);
 }
 
 }  // namespace
@@ -43,9 +51,11 @@ RejectCode Engine::State::intent_fault(const Intent& intent) const {
   const bool type_known = intent.order_type != OrderType::kNone && intent.order_type <= OrderType::kTrailingStop;
   const bool life_known = intent.time_in_force != TimeInForce::kNone && intent.time_in_force <= TimeInForce::kCls;
   if (!type_known || !life_known) return RejectCode::kIntentInvalid;
+  if (!plan_fault(intent.plan).empty()) return RejectCode::kIntentInvalid;
   const RejectCode terms = terms_fault(config.symbols[symbol], intent.order_type, intent.time_in_force, intent.terms);
   if (terms != RejectCode::kOk) return terms;
   if (!bracket_sound(intent)) return RejectCode::kBracket;
+  if (!plan_fits(intent)) return RejectCode::kPlanTerms;
   if (intent.target_notional.raw != 0) {
     if (intent.target.raw != 0) return RejectCode::kIntentInvalid;
     if (symbols[symbol].price.raw <= 0) return RejectCode::kPriceAbsent;
@@ -90,12 +100,14 @@ void Engine::State::on_intent(const Intent& intent) {
   if (s.phase == SubPhase::kPending) {
     reject_sub(s, RejectCode::kIntentSuperseded, Denial{RejectCode::kIntentSuperseded, Unit::kNone, 0, 0, 0}.message());
   }
+  const bool running = s.phase == SubPhase::kActive;
   intents[slot].sub = static_cast<std::uint32_t>(index);
   s.intent = slot;
   s.target = target_of(intent);
   s.exit = ExitReason::kNone;
   s.phase = SubPhase::kPending;
   s.last_decision = intent.decision_time;
+  begin_work(s, symbol, intent, running);
   symbols[symbol].dirty = true;
   symbols[symbol].cross_pending = false;
 }
@@ -137,6 +149,7 @@ void Engine::State::accept_sub(Sub& s, const ClientOrderId& order) {
 }
 
 void Engine::State::idle(Sub& s) {
+  work(s).scheduled = false;
   s.phase = SubPhase::kIdle;
   s.target = s.book.position;
   s.exit = ExitReason::kNone;

@@ -49,6 +49,7 @@ void Engine::State::on_bar(const BarUpdate& bar) {
   if (bar.event_time <= state.price_time) return;
   state.price_time = bar.event_time;
   state.price = bar.close;
+  tapes[index].add(bar.event_time, bar.close, bar.volume);
   if (state.cross_pending && bar.event_time > state.cross_after) cross(index, bar.open);
   refresh(index);
   check_brackets(index, bar);

@@ -212,9 +212,16 @@ void Engine::State::finished(Order& order) {
     const bool contributed = order.intents[k] != kNil && order.intents[k] == s.intent;
     const bool again = contributed && tries_again(order, s);
     if (again && order.cancel == CancelReason::kTimeout) ++intents[s.intent].timeouts;
-    if (s.phase == SubPhase::kActive && ((contributed && !goes_on && !again) || wanted(s) == 0)) idle(s);
+    if (s.phase == SubPhase::kActive && contributed && !goes_on && !again) {
+      if (order.state == OrderState::kRejected)
+        idle(s);
+      else
+        slice_ended(s);
+    } else if (s.phase == SubPhase::kActive && wanted(s) == 0) {
+      settle(s);
+    }
     // An intent of which no order was sent yet has only waited for the flush.
-    waiting = waiting || s.phase == SubPhase::kActive;
+    waiting = waiting || (s.phase == SubPhase::kActive && wanted(s) != 0);
   }
   if (waiting) state.dirty = true;
   if (order.origin == Origin::kKillSwitch) {

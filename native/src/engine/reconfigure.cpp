@@ -31,6 +31,7 @@ void Engine::State::carry_over(const State& old) {
   ladder_cut = old.ladder_cut;
   volatility_index = old.volatility_index;
   bar_time = old.bar_time;
+  work_next = old.work_next;
   kill = old.kill;
   reconcile = old.reconcile;
   reconciled_at = old.reconciled_at;
@@ -84,13 +85,15 @@ void Engine::State::carry_over(const State& old) {
     const std::size_t sector = to.sector;
     to = old.symbols[i];
     to.sector = sector;
+    tapes[symbol_of[i]] = old.tapes[i];
     to.value = to.gross = to.net_long = to.net_short = to.shorts = to.pending = 0;
     to.low_cents = to.high_cents = 0;
     to.held = to.overflow = false;
     for (std::size_t k = 0; k < old.strategy_count; ++k) {
-      if (strategy_of[k] != kNil)
+      if (strategy_of[k] != kNil) {
         sub(strategy_of[k], symbol_of[i]) = old.sub(k, i);
-      else
+        work(sub(strategy_of[k], symbol_of[i])) = old.work(old.sub(k, i));
+      } else
         to.departed += old.sub(k, i).book.realized;
     }
   }

@@ -8,8 +8,12 @@
 
 namespace tradewind {
 
+// What of the way to the target may be traded now: no more than the schedule has released, and never away from it.
 std::int64_t Engine::State::wanted(const Sub& s) const {
-  return s.phase == SubPhase::kIdle ? 0 : s.target - s.book.position;
+  if (s.phase == SubPhase::kIdle) return 0;
+  const std::int64_t whole = s.target - s.book.position, part = s.interim - s.book.position;
+  if (part == 0 || (part < 0) != (whole < 0)) return 0;
+  return std::abs(part) < std::abs(whole) ? part : whole;
 }
 
 std::int64_t Engine::State::wanted_total(std::uint32_t symbol) const {
@@ -23,6 +27,7 @@ std::int64_t Engine::State::wanted_total(std::uint32_t symbol) const {
 // waits for the account to be reconciled.
 void Engine::State::flush() {
   evaluate();
+  advance_works();
   const bool sending = ready && !kill.latched && !shutdown;
   for (std::uint32_t s = 0; s < symbol_count; ++s) {
     if (!symbols[s].dirty) continue;
@@ -58,11 +63,12 @@ void Engine::State::check_intents(std::uint32_t symbol) {
     const Intent& intent = intents[s.intent].intent;
     const RiskSnapshot view = snapshot(symbol);
     RiskRequest request;
-    request.quantity = Quantity{wanted(s)};
-    request.order_type = intent.order_type;
-    request.time_in_force = intent.time_in_force;
-    request.limit_price = intent.limit_price;
-    request.terms = intent.terms;
+    const Placement placed = placement(s);
+    request.quantity = Quantity{s.target - s.book.position};
+    request.order_type = placed.type;
+    request.time_in_force = placed.tif;
+    request.limit_price = placed.limit_price;
+    request.terms = placed.terms;
     request.valid_until = intent.valid_until;
     request.champion = intent.champion;
     request.gates_passed = intent.gates_passed;
@@ -177,7 +183,7 @@ void Engine::State::settle_without_order(std::uint32_t symbol) {
     if (s.phase == SubPhase::kIdle) continue;
     const bool crosses = balanced && wanted(s) != 0;
     accept_sub(s, {});
-    if (!crosses) idle(s);
+    if (!crosses) settle(s);
     if (crosses && !state.cross_pending) {
       state.cross_pending = true;
       state.cross_after = state.price_time;
@@ -239,7 +245,7 @@ bool Engine::State::send_slice(std::uint32_t symbol, std::int64_t slice, std::in
   for (std::size_t k = 0; k < strategy_count; ++k) {
     Sub& s = sub(k, symbol);
     if (s.phase == SubPhase::kPending) accept_sub(s, wishes[k] != 0 ? id : ClientOrderId{});
-    if (wishes[k] == 0 && s.phase != SubPhase::kIdle) idle(s);
+    if (wishes[k] == 0 && s.phase != SubPhase::kIdle) settle(s);
   }
   if (in_place)
     replace(orders[symbols[symbol].replaced], order);
@@ -280,7 +286,7 @@ void Engine::State::cross(std::uint32_t symbol, Money price) {
     hash.update_i64(state.price_time);
     fill.execution_id = execution_id(hash);
     emit_fill(fill, k, parts[k], true);
-    if (s.phase == SubPhase::kActive) idle(s);  // an undecided intent still gets its verdict
+    if (s.phase == SubPhase::kActive) settle(s);  // one without a verdict still waits for it
   }
   settle_trades(symbol);
   set_baseline(symbol);

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tradewind/algorithms/schedule.hpp"
 #include "tradewind/engine/book.hpp"
 #include "tradewind/engine/engine.hpp"
 #include "tradewind/engine/flat_index.hpp"
@@ -32,12 +33,24 @@ struct Sub {
   Book book;
   Book baseline;  // before the symbol's current order: book = baseline + that order's share, whatever way the news came
   std::int64_t target = 0;
+  std::int64_t interim = 0;  // how far towards the target the schedule lets go; the target itself without one
   SubPhase phase = SubPhase::kIdle;
   std::uint32_t intent = kNil;
   Time last_decision = std::numeric_limits<Time>::min();
   std::int64_t trade_start = 0;         // realised when the open trade began
   Money stop_loss, take_profit;         // of the latest accepted intent; 0 = none
   ExitReason exit = ExitReason::kNone;  // the target is zero for this reason, and not by the intent
+};
+
+// How the intent of a (strategy, symbol) is worked: its schedule, and what the next order looks like.
+struct Work {
+  bool scheduled = false;  // more slices may follow
+  ExecutionPlan asked;
+  Schedule schedule;
+  std::int64_t origin = 0;  // position from which the schedule counts
+  std::int64_t sign = 1;    // of the way from there
+  OrderType order_type = OrderType::kMarket;
+  Money limit_price;
 };
 
 struct SymbolState {
@@ -221,7 +234,10 @@ struct Engine::State {
   FlatIndex<Symbol> symbol_index;
   FlatIndex<StrategyId> strategy_index;
   std::vector<SymbolState> symbols;
-  std::vector<Sub> subs;  // symbol * strategy_count + strategy
+  std::vector<Sub> subs;                              // symbol * strategy_count + strategy
+  std::vector<Work> works;                            // beside `subs`
+  std::vector<MarketTape> tapes;                      // by symbol
+  Time work_next = std::numeric_limits<Time>::max();  // no slice begins before
   std::vector<Int128> sector_gross;
   std::vector<IntentEntry> intents;
   FlatIndex<IntentId> intent_index;
@@ -287,6 +303,17 @@ struct Engine::State {
   void reject_sub(Sub& s, RejectCode code, const ShortText& message);
   void accept_sub(Sub& s, const ClientOrderId& order);
   void idle(Sub& s);
+
+  // work.cpp
+  [[nodiscard]] Work& work(const Sub& s) { return works[static_cast<std::size_t>(&s - subs.data())]; }
+  [[nodiscard]] const Work& work(const Sub& s) const { return works[static_cast<std::size_t>(&s - subs.data())]; }
+  void begin_work(Sub& s, std::uint32_t symbol, const Intent& intent, bool running);
+  void advance_works();
+  void advance_work(std::uint32_t index);
+  void reprice(Work& w, std::uint32_t symbol, const Intent& intent) const;
+  [[nodiscard]] bool more_to_come(const Sub& s) const;
+  void settle(Sub& s);
+  void slice_ended(Sub& s);
 
   // router.cpp
   void flush();

@@ -93,6 +93,7 @@ class Executor:
         target_notional: int = 0,
         stop_loss: int = 0,
         take_profit: int = 0,
+        plan: Sequence[int] = (0, 0, 0, 0, 0, 0, 0),
         now: int | None = None,
         offset: int = -1,
         flush: bool = False,

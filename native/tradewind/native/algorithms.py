@@ -38,7 +38,7 @@ class ExecutionPlan:
     a slice may be late. risk_rate: Almgren and Chriss' kappa-tilde squared, 1e-6 per day squared.
     """
 
-    algorithm: Algorithm
+    algorithm: int  # a number of Algorithm; another one is refused by the engine
     duration: int = 0
     interval: int = 0
     urgency: int = PPM // 2

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from typing import Any, Literal, NamedTuple, get_args
 
 from tradewind.native._core import Executor as _Executor
 from tradewind.native._core import ExecutorError
+from tradewind.native.algorithms import ExecutionPlan
 
 __all__ = ["CONTROL_KINDS", "ControlKind", "EstimateRow", "Executor", "ExecutorError"]
 
@@ -106,6 +108,7 @@ class Executor:
         target_notional: int = 0,
         stop_loss: int = 0,
         take_profit: int = 0,
+        plan: ExecutionPlan | None = None,
         now: int | None = None,
         offset: int = -1,
         flush: bool = False,
@@ -113,7 +116,8 @@ class Executor:
         """A strategy's target position. Enums are the numbers of ``tradewind.v1``.
 
         Intents are netted and sent at the next ``push_control("flush")``; ``flush=True`` adds that in the same breath.
-        Raises ValueError when a text is too long for its field.
+        `plan` spreads the order over time; None sends it at once. Raises ValueError when a text is too long for its
+        field.
         """
         self._native.push_intent(
             id=id,
@@ -137,6 +141,7 @@ class Executor:
             target_notional=target_notional,
             stop_loss=stop_loss,
             take_profit=take_profit,
+            plan=astuple(plan) if plan is not None else (0,) * 7,
             now=now,
             offset=offset,
             flush=flush,

@@ -15,10 +15,13 @@ from tradewind.specs.base import (
     PositiveFraction,
     SpecModel,
     Ticker,
+    duration_ns,
     later,
     null_as,
 )
 from tradewind.specs.training import Training
+
+MAX_SLICES = 1000  # of one order
 
 
 class Universe(SpecModel):
@@ -119,6 +122,33 @@ class Bracket(SpecModel):
         return self
 
 
+class Impact(SpecModel):
+    """What trading does to the price: the parameters of Almgren and Chriss (ImplementationShortfall, Adaptive)."""
+
+    risk_aversion: float = Field(1e-6, ge=0, le=1, description="Variance (USD²) against expected cost (USD), per USD.")
+    daily_volatility: PositiveFraction | None = Field(
+        None, description="Volatility of daily returns; null: the one that sizing uses."
+    )
+    temporary_bps: float = Field(
+        10.0, gt=0, le=10_000, description="Price paid for trading at a rate of one million USD a day, basis points."
+    )
+    permanent_bps: float = Field(
+        1.0, ge=0, le=10_000, description="Price moved for good by one million USD traded, basis points."
+    )
+
+    @model_validator(mode="after")
+    def _trading_costs_something(self) -> Impact:
+        # Over the longest slice, a day; otherwise no schedule is the best one (Almgren and Chriss 2000, section 1.5).
+        eta = (self.temporary_bps - self.permanent_bps / 2) * 1e-10
+        if eta <= 0:
+            raise ValueError("temporaryBps must be more than half of permanentBps")
+        if self.risk_aversion > 1e6 * eta:
+            raise ValueError(
+                f"riskAversion: at most {1e6 * eta:.1e} with these impacts; more trades all in the first slice"
+            )
+        return self
+
+
 class Execution(SpecModel):
     """How intents become orders."""
 
@@ -151,10 +181,56 @@ class Execution(SpecModel):
     )
     time_in_force: Literal["Day", "Gtc", "Ioc", "Fok", "Opg", "Cls"] = Field("Day", description="Life of an order.")
     valid_for: Duration = Field("5d", description="An intent that arrives later than this is refused.")
-    urgency: Fraction = later(0.5, description="0 patient, 1 at once; used by smart routing.")
-    algorithm: Literal["None", "Twap", "Vwap", "ImplementationShortfall"] = later(
-        "None", description="Execution algorithm."
+    urgency: Fraction = Field(
+        0.5,
+        description="0 patient, 1 at once: for smart routing, and how soon an algorithm makes up for unfilled slices.",
     )
+    algorithm: Literal["None", "Twap", "Vwap", "ImplementationShortfall", "Participation", "Adaptive", "Smart"] = Field(
+        "None", description="How orders are spread over time; Smart chooses by size, urgency and market."
+    )
+    duration: Duration = Field("1h", description="Window of the algorithm, at most 1d and longer than a bar.")
+    interval: Duration = Field("5m", description="Time from slice to slice.")
+    participation: Fraction = Field(
+        0.1, description="Largest share of the volume traded since the start; 0: no limit (not for Participation)."
+    )
+    jitter: float = Field(0.2, ge=0, le=0.5, description="Slices are late by up to this share of the interval.")
+    impact: Impact = Field(default_factory=Impact)
+
+    @model_validator(mode="after")
+    def _schedule_makes_sense(self) -> Execution:
+        if self.algorithm == "None":
+            return self
+        duration, interval = duration_ns(self.duration), duration_ns(self.interval)
+        if not 0 < duration <= duration_ns("1d"):
+            raise ValueError(f"duration {self.duration}: give more than 0 and at most 1d")
+        if not 0 < interval <= duration:
+            raise ValueError(f"interval {self.interval}: give more than 0 and at most the duration {self.duration}")
+        if -(-duration // interval) > MAX_SLICES:
+            raise ValueError(
+                f"interval {self.interval}: at most {MAX_SLICES} slices fit in the duration {self.duration}"
+            )
+        if duration_ns(self.valid_for) < duration:
+            raise ValueError(f"validFor {self.valid_for}: must be at least the duration {self.duration}")
+        if self.algorithm == "Participation" and self.participation == 0:
+            raise ValueError("participation: must be more than 0 for the algorithm Participation")
+        return self
+
+    @model_validator(mode="after")
+    def _schedule_fits_the_orders(self) -> Execution:
+        if self.algorithm == "None":
+            return self
+        waits = self.order_type not in ("Market", "Limit")
+        for field, taken in (
+            (f"orderType {self.order_type}", waits),
+            ("extendedHours", self.extended_hours),
+            ("bracket", self.bracket != Bracket()),
+        ):
+            if taken:
+                raise ValueError(
+                    f"algorithm {self.algorithm} works plain Market and Limit orders: not with {field}; "
+                    f"set algorithm None or leave the other out"
+                )
+        return self
 
     @model_validator(mode="after")
     def _broker_takes_it(self) -> Execution:

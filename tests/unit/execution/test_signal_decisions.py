@@ -61,6 +61,16 @@ def decider(own: Strategy | None = None) -> Decider:
     return Decider(own or strategy(), "paper", 3, FEATURES, FEATURES[1])
 
 
+def test_an_intent_carries_its_algorithm() -> None:
+    execution = {"orderType": "Market", "algorithm": "Twap", "duration": "30m", "urgency": 0.75}
+    intent = decider(strategy(bars="1m", execution=execution)).decide(vector(), 4, prediction(0.5), book(), NOW).intent
+    assert intent is not None
+    assert (intent.plan.algorithm, intent.plan.duration, intent.urgency) == (1, 1800 * 10**9, 0.75)
+    daily = decider(strategy(execution=execution)).decide(vector(), 4, prediction(0.5), book(), NOW).intent
+    assert daily is not None
+    assert not daily.HasField("plan")
+
+
 # strength 1 buys 10% of 100,000 USD at 100 USD
 @pytest.mark.parametrize(
     ("value", "held", "target"),

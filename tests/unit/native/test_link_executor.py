@@ -14,8 +14,16 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
+from tradewind.bus import open_bus
+from tradewind.execution.executor.config import EstimateRules
+from tradewind.execution.executor.estimates import RiskEstimates
+from tradewind.execution.executor.intake import Intake
+from tradewind.execution.executor.sessions import ExchangeCalendar
+from tradewind.execution.executor.volatility import VolatilityIndex
+from tradewind.native.algorithms import Algorithm, ExecutionPlan
 from tradewind.native.engine import limit_names
 from tradewind.native.executor import Executor, ExecutorError
+from tradewind.v1 import market_pb2, trading_pb2
 
 T0 = 1_700_000_000 * 10**9
 SHARE, DOLLAR = 10**9, 10**8
@@ -149,6 +157,91 @@ def test_a_restart_repeats_nothing_and_continues_its_offsets(broker: Broker, tmp
         assert all(row["sequence"] > taken for row in again.drain(taken))
         assert [row["quantity"] for row in again.drain(0) if row["record"] == "fill"] == [10 * SHARE, 6 * SHARE]
     assert [(order["side"], order["qty"]) for order in broker.posts] == [("buy", "10"), ("sell", "6")]
+
+
+def test_an_algorithm_spreads_an_order_over_time(broker: Broker, tmp_path: Path) -> None:
+    second = 10**9
+    with Executor(broker.config(tmp_path)) as executor:
+        price = 100 * DOLLAR
+        executor.push_bar("AAPL", T0, price, price, price, price, 1_000, now=T0, offset=0)
+        executor.push_intent(
+            id="intent",
+            strategy="trend",
+            symbol="AAPL",
+            target=100 * SHARE,
+            decision_time=T0,
+            valid_until=T0 + 60 * second,
+            plan=ExecutionPlan(Algorithm.TWAP, duration=4 * second, interval=second),
+            now=T0,
+            flush=True,
+        )
+        for step in range(1, 8):
+            assert executor.wait_idle(10)
+            executor.push_time(T0 + step * second // 2)
+        assert executor.wait_idle(10)
+    assert [order["qty"] for order in broker.posts] == ["25", "25", "25", "25"]
+
+
+def test_an_intent_of_the_bus_is_worked_as_its_plan_says(broker: Broker, tmp_path: Path) -> None:
+    minute = 60 * 10**9
+    plan = trading_pb2.ExecutionPlan(
+        algorithm=trading_pb2.ALGORITHM_PARTICIPATION, duration=2 * minute, interval=minute, participation=100_000
+    )
+    intent = trading_pb2.OrderIntent(
+        id="intent",
+        strategy="trend",
+        account="paper",
+        symbol="AAPL",
+        target_quantity=150 * SHARE,
+        decision_time=T0,
+        valid_until=T0 + 60 * minute,
+        order_type=trading_pb2.ORDER_TYPE_MARKET,
+        time_in_force=trading_pb2.TIME_IN_FORCE_DAY,
+        urgency=0.5,
+        plan=plan,
+    )
+    price = 100 * DOLLAR
+    with Executor(broker.config(tmp_path)) as executor, open_bus(f"file://{tmp_path}/bus") as bus:
+        estimates = RiskEstimates(executor, ["AAPL"], EstimateRules())
+        buried: list[str] = []
+        calendar = ExchangeCalendar("24/7")
+        volatility = VolatilityIndex(bus, None)
+        intake = Intake(
+            executor, "paper", volatility, estimates, calendar, lambda *record: buried.append(record[-1]), wall=False
+        )
+        for step in range(5):
+            at = T0 + step * minute
+            intake.advance(at)
+            bar = market_pb2.Bar(
+                symbol="AAPL", event_time=at, volume=700, open=price, high=price, low=price, close=price
+            )
+            intake.bar(bar, step)
+            intake.time_passed()
+            assert executor.wait_idle(10)
+            if step == 0:
+                intake.intent(intent, 0)
+                intake.flush()
+                assert executor.wait_idle(10)
+    assert buried == []
+    # A tenth of the volume since the intent: nothing at first, then 70 a minute.
+    assert [order["qty"] for order in broker.posts] == ["70", "70", "10"]
+
+
+def test_an_algorithm_that_nobody_knows_is_refused(broker: Broker, tmp_path: Path) -> None:
+    with Executor(broker.config(tmp_path)) as executor:
+        executor.push_intent(
+            id="intent",
+            strategy="trend",
+            symbol="AAPL",
+            target=SHARE,
+            decision_time=T0,
+            valid_until=T0,
+            plan=ExecutionPlan(257),  # TWAP, were it cut to a byte
+            now=T0,
+            flush=True,
+        )
+        assert executor.wait_idle(10)
+        assert [row["code"] for row in executor.drain(0) if row["record"] == "verdict"] == ["INTENT_INVALID"]
 
 
 def test_the_stream_is_covered_up_to_where_it_began(broker: Broker, tmp_path: Path) -> None:

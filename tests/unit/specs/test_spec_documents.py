@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,46 @@ def test_a_field_without_effect_is_reported_and_only_when_set() -> None:
     assert notices(silent) == []
     (loud,) = parse_documents(STRATEGY + "  flatAtClose: true\n  training: {retrain: '0 2 * * *'}\n", "doc.yaml")
     assert [n.field for n in notices(loud)] == ["spec.training.retrain", "spec.flatAtClose"]
+
+
+def test_a_schedule_that_bars_are_too_coarse_for_is_reported() -> None:
+    def reported(bars: str, execution: str) -> list[str]:
+        text = STRATEGY + f"  bars: {bars}\n  execution: {{algorithm: Twap, {execution}}}\n"
+        return [str(n) for n in notices(parse_documents(text, "doc.yaml")[0])]
+
+    assert reported("1d", "duration: 1h") == [
+        "Strategy/one: spec.execution.algorithm is set, but its window of 1h is not longer than a bar (1d): "
+        "each intent is one order"
+    ]
+    assert reported("15m", "interval: 5m") == [
+        "Strategy/one: spec.execution.interval is set, but time is seen bar by bar: slices are at least 15m apart "
+        "in a replay"
+    ]
+    assert reported("1m", "interval: 5m") == []
+
+
+@pytest.mark.parametrize(
+    ("execution", "message"),
+    [
+        ("algorithm: Twap, duration: 2d", "duration 2d: give more than 0 and at most 1d"),
+        ("algorithm: Twap, duration: 5m, interval: 6m", "interval 6m: give more than 0 and at most the duration 5m"),
+        ("algorithm: Vwap, duration: 1d, interval: 1m", "interval 1m: at most 1000 slices fit"),
+        ("algorithm: Twap, duration: 2h, validFor: 1h", "validFor 1h: must be at least the duration 2h"),
+        ("algorithm: Participation, participation: 0", "participation: must be more than 0"),
+        ("impact: {temporaryBps: 1, permanentBps: 2}", "temporaryBps must be more than half of permanentBps"),
+        ("impact: {riskAversion: 0.5}", "riskAversion: at most 9.5e-04"),
+        ("algorithm: Iceberg", "algorithm"),
+        ("algorithm: Twap, orderType: StopLimit", "not with orderType StopLimit"),
+        ("algorithm: Twap, orderType: Limit, extendedHours: true", "not with extendedHours"),
+        (
+            "algorithm: Smart, bracket: {takeProfit: 0.05}",
+            "algorithm Smart works plain Market and Limit orders: not with bracket",
+        ),
+    ],
+)
+def test_execution_settings_without_sense_are_refused(execution: str, message: str) -> None:
+    with pytest.raises(SpecError, match=re.escape(message)):
+        parse_documents(STRATEGY + f"  execution: {{{execution}}}\n", "doc.yaml")
 
 
 def test_every_field_is_documented() -> None:

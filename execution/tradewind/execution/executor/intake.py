@@ -15,6 +15,7 @@ from tradewind.execution.executor.control import refusal
 from tradewind.execution.executor.estimates import RiskEstimates
 from tradewind.execution.executor.sessions import ExchangeCalendar, Session
 from tradewind.execution.executor.volatility import VolatilityIndex
+from tradewind.native.algorithms import PPM, ExecutionPlan
 from tradewind.native.executor import ControlKind, Executor
 from tradewind.v1 import control_pb2, market_pb2, trading_pb2
 
@@ -28,6 +29,21 @@ _NAME_BYTES = 200  # room for a person's name or reason in the journal
 
 Bury = Callable[[str, str, Message, str], None]
 """Puts a record (topic, key, message) with the dead letters, for a reason."""
+
+
+def _plan(intent: trading_pb2.OrderIntent) -> ExecutionPlan | None:
+    if not intent.HasField("plan"):
+        return None
+    plan = intent.plan
+    return ExecutionPlan(
+        plan.algorithm,
+        plan.duration,
+        plan.interval,
+        round(intent.urgency * PPM),
+        plan.participation,
+        plan.jitter,
+        plan.risk_rate,
+    )
 
 
 class Intake:
@@ -135,6 +151,7 @@ class Intake:
                 target_notional=intent.target_notional,
                 stop_loss=intent.stop_loss,
                 take_profit=intent.take_profit,
+                plan=_plan(intent),
                 now=self._now,
                 offset=offset,
             )

@@ -169,7 +169,7 @@ class FreeLoop:
         self._subscription.commit(offsets)
 
     def _take(self, records: list[Record]) -> None:
-        flush = False
+        flush = bars = False
         for record in records:
             message = record.message
             if isinstance(message, control_pb2.ControlMessage):
@@ -181,10 +181,14 @@ class FreeLoop:
                 self._bar_time = max(self._bar_time, message.event_time)
                 self._intake.advance(message.event_time)
                 self._intake.bar(message, record.offset)
+                bars = True
             elif isinstance(message, trading_pb2.OrderIntent):
                 self._intake.advance(message.decision_time)
                 self._intake.intent(message, record.offset)
                 flush = True
-        if flush:
+        if flush or bars:
             self._intake.bars_done()
+        if flush:
             self._intake.flush()
+        elif bars:
+            self._intake.time_passed()  # slices that begin with these bars

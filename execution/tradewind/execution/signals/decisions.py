@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tradewind.specs import Strategy
 from tradewind.specs.base import duration_ns
+from tradewind.trading.execution_plans import execution_plan
 from tradewind.trading.intents import intent_id
 from tradewind.trading.placement import BARS_PER_YEAR, bracket_prices, limit_offset_ppm, place
 from tradewind.trading.signals import decide_signal
@@ -182,6 +183,7 @@ class Decider:
             gates_passed=prediction.gates_passed,
             signal_id=signal_id,
             policy_generation=self._generation,
+            plan=execution_plan(self._strategy, vector.values[self._volatility_index]),
         )
 
     def _value(self, vector: features_pb2.FeatureVector, name: str) -> float:

@@ -30,12 +30,17 @@ TRADEWIND_FIELDS(OrderTerms,
     TRADEWIND_FIELD(stop_price) TRADEWIND_FIELD(trail_price) TRADEWIND_FIELD(trail_ratio)
     TRADEWIND_FIELD(extended_hours))
 
+TRADEWIND_FIELDS(ExecutionPlan,
+    TRADEWIND_FIELD(algorithm) TRADEWIND_FIELD(duration) TRADEWIND_FIELD(interval) TRADEWIND_FIELD(urgency)
+    TRADEWIND_FIELD(participation) TRADEWIND_FIELD(jitter) TRADEWIND_FIELD(risk_rate))
+
 TRADEWIND_FIELDS(Intent,
     TRADEWIND_FIELD(id) TRADEWIND_FIELD(strategy) TRADEWIND_FIELD(symbol) TRADEWIND_FIELD(target)
     TRADEWIND_FIELD(decision_time) TRADEWIND_FIELD(valid_until) TRADEWIND_FIELD(order_type)
     TRADEWIND_FIELD(time_in_force) TRADEWIND_FIELD(limit_price) TRADEWIND_FIELD(reference_price)
     TRADEWIND_FIELD(champion) TRADEWIND_FIELD(gates_passed) TRADEWIND_FIELD(model) TRADEWIND_FIELD(model_version)
-    TRADEWIND_FIELD(terms) TRADEWIND_FIELD(target_notional) TRADEWIND_FIELD(stop_loss) TRADEWIND_FIELD(take_profit))
+    TRADEWIND_FIELD(terms) TRADEWIND_FIELD(target_notional) TRADEWIND_FIELD(stop_loss) TRADEWIND_FIELD(take_profit)
+    TRADEWIND_FIELD(plan))
 
 TRADEWIND_FIELDS(BrokerOrder,
     TRADEWIND_FIELD(client_order_id) TRADEWIND_FIELD(broker_order_id) TRADEWIND_FIELD(symbol) TRADEWIND_FIELD(side)

@@ -76,6 +76,21 @@ class Fill:
 
 
 @dataclass(frozen=True, slots=True)
+class Intent:
+    """A target position of a strategy. `algorithm` is empty for an order that is sent at once."""
+
+    id: str
+    strategy: str
+    symbol: str
+    target_quantity: Decimal
+    decision_time_ns: int
+    order_type: str
+    limit_price: Decimal | None
+    reference_price: Decimal
+    algorithm: str
+
+
+@dataclass(frozen=True, slots=True)
 class Position:
     """A position; `strategy` is empty for the whole account's."""
 
@@ -208,6 +223,12 @@ class Repository:
         asked = _between(_where(select(table), table, strategy=strategy, symbol=symbol), table, start_ns, end_ns)
         return [_signal(row) for row in self._rows(asked.order_by(table.c.event_time_ns, table.c.bus_offset))]
 
+    def intents(self, account: str | None = None, strategy: str | None = None) -> list[Intent]:
+        """Intents by decision, oldest first."""
+        table = schema.intents
+        asked = _where(select(table), table, account=account, strategy=strategy)
+        return [_intent(row) for row in self._rows(asked.order_by(table.c.decision_time_ns, table.c.bus_offset))]
+
     def counts(self) -> dict[str, int]:
         """How many rows each table of the record has."""
         tables = [
@@ -313,6 +334,20 @@ def _fill(row: Row[Any]) -> Fill:
         fee=_money(row.fee_e8),
         event_time_ns=row.event_time_ns,
         internal=row.internal,
+    )
+
+
+def _intent(row: Row[Any]) -> Intent:
+    return Intent(
+        id=row.id,
+        strategy=row.strategy,
+        symbol=row.symbol,
+        target_quantity=_quantity(row.target_quantity_e9),
+        decision_time_ns=row.decision_time_ns,
+        order_type=row.order_type,
+        limit_price=_money(row.limit_price_e8) if row.limit_price_e8 else None,
+        reference_price=_money(row.reference_price_e8),
+        algorithm=row.algorithm,
     )
 
 

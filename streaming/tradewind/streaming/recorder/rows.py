@@ -19,6 +19,7 @@ from tradewind.streaming.recorder.errors import InvalidRecordError
 from tradewind.v1.control_pb2 import ControlAction, ControlMessage
 from tradewind.v1.market_pb2 import Bar, DeadLetter, Event
 from tradewind.v1.trading_pb2 import (
+    Algorithm,
     Fill,
     OrderIntent,
     OrderState,
@@ -166,6 +167,12 @@ def _intent(record: Record) -> _Made:
         "limit_price_e8": intent.limit_price,
         "reference_price_e8": intent.reference_price,
         "urgency": intent.urgency,
+        "algorithm": _name(Algorithm, "ALGORITHM_", "plan.algorithm", intent.plan.algorithm)
+        if intent.HasField("plan")
+        else "",
+        "duration_ns": intent.plan.duration,
+        "interval_ns": intent.plan.interval,
+        "participation_ppm": intent.plan.participation,
         "model": intent.model,
         "model_version": intent.model_version,
         "model_alias": intent.model_alias,

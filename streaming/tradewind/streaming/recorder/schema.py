@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -152,6 +152,10 @@ intents = Table(
     _whole("limit_price_e8"),  # 0 = none
     _whole("reference_price_e8"),
     _number("urgency"),
+    _text("algorithm"),  # empty: all at once
+    _whole("duration_ns"),
+    _whole("interval_ns"),
+    _whole("participation_ppm"),
     _text("model"),
     _text("model_version"),
     _text("model_alias"),
