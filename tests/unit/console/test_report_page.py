@@ -13,6 +13,7 @@ from tradewind.console.report.data import EquityPoint, FillPoint, Gate, HopLaten
 from tradewind.console.report.page import render
 from tradewind.console.report.statistics import performance
 from tradewind.console.report.summary import summarise, text
+from tradewind.trading.transaction_costs import CostSummary
 
 DAY, HOUR = 86_400 * 10**9, 3_600 * 10**9
 MONEY, SHARE = 10**8, 10**9
@@ -69,6 +70,16 @@ def run_data() -> RunData:
         model={"one version 3": "gates failed"},
         provenance=["demo: made for this test"],
     )
+
+
+def test_costs_of_each_algorithm_are_shown_and_summarised() -> None:
+    row = CostSummary("TWAP", 3, 12, 12_345.0, 0.5, 1.25, -2.0, None, 3.0, 0.123456, 1.0, 2.0, 3.0, 4.0)
+    data = replace(run_data(), costs=[row])
+    text_of = " ".join(Page(render(data)).words)
+    assert "TWAP 3 12 12,345 50% +1.2 -2.0 n/a +3.0 +0.1 1.00 2.00 3.00 4.00" in " ".join(text_of.split())
+    (shown,) = summarise(data, Path("r"), 1.0)["transaction_costs"]
+    assert (shown["algorithm"], shown["adverse_selection"], shown["against_vwap"]) == ("TWAP", 0.1235, None)
+    assert summarise(run_data(), Path("r"), 1.0)["transaction_costs"] == []
 
 
 class Page(HTMLParser):

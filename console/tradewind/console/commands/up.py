@@ -85,6 +85,7 @@ def _finish(
     report.write_text(render(data), encoding="utf-8")
     summary = summarise(data, report, seconds)
     state.write_json(state.root / "summary.json", summary)
+    state.write_json(state.root / "transaction_costs.json", data.parents)
     return summary
 
 

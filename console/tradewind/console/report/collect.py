@@ -12,6 +12,7 @@ import polars as pl
 from tradewind.bus import TOPICS, Bus, dead_topic
 from tradewind.console.agreement import disagreements
 from tradewind.console.documents import Documents
+from tradewind.console.report.costs import cost_rows, parent_orders, tapes
 from tradewind.console.report.data import MONEY, QUANTITY, EquityPoint, FillPoint, Gate, HopLatency, PricePoint, RunData
 from tradewind.console.report.hops import bus_hops
 from tradewind.console.report.ledgers import journal_ledger, sql_ledger, topic_ledger, venue_ledger
@@ -21,14 +22,17 @@ from tradewind.planning.local import BROKER_KEYS, Site, venue_ca, venue_url
 from tradewind.streaming.datasets import read_dataset
 from tradewind.streaming.recorder import Repository
 from tradewind.streaming.recorder.repository import Fill
+from tradewind.trading.transaction_costs import Bar, parent_cost, summarise_costs
 from tradewind.v1 import market_pb2, trading_pb2
+
+_BAR = ("open", "high", "low", "close", "volume", "vwap")
 
 
 def collect(state: StateDirectory, documents: Documents, site: Site, bus: Bus, keys: dict[str, str]) -> RunData:
     """Everything about the run in `state`. One account per report: the first policy's."""
     account = documents.policies[0].metadata.name
     journal = state.root / "executors" / account / "executor.journal"
-    prices, benchmark, opens = _prices(site, documents)
+    bars, benchmark, opens = _prices(site, documents)
     with Repository(f"sqlite:///{state.root}/record.db") as repository:
         venue, venue_orders = venue_ledger(venue_url(site), venue_ca(site), keys[BROKER_KEYS[0]], keys[BROKER_KEYS[1]])
         others = [journal_ledger(journal, account), topic_ledger(bus, account), sql_ledger(repository, account)]
@@ -36,7 +40,17 @@ def collect(state: StateDirectory, documents: Documents, site: Site, bus: Bus, k
         replayed = replay_journal(journal)
         decided = replayed["counts"]
         counts = repository.counts()
-        fills = [_fill_point(f, opens) for f in repository.fills(account)]
+        recorded = repository.fills(account)
+        fills = [_fill_point(f, opens) for f in recorded]
+        parents = parent_orders(
+            repository.intents(account),
+            repository.order_events(account),
+            repository.orders(account),
+            recorded,
+            max((own[-1].time for own in bars.values() if own), default=0),
+        )
+    markets = tapes(bars)
+    costs = [parent_cost(p, markets[p.symbol]) for p in parents]
     equity = _equity(bus, account)
     return RunData(
         run=site.run,
@@ -45,7 +59,7 @@ def collect(state: StateDirectory, documents: Documents, site: Site, bus: Bus, k
         starting_equity=_starting_equity(state),
         equity=equity,
         fills=fills,
-        prices=prices,
+        prices={s: [PricePoint(b.time, round(b.close * MONEY)) for b in own] for s, own in bars.items()},
         benchmark=benchmark,
         rejections=dict(sorted(decided["rejections"].items())),
         latencies=[*bus_hops(bus), *_executor_hops(state, account)],
@@ -67,6 +81,8 @@ def collect(state: StateDirectory, documents: Documents, site: Site, bus: Bus, k
         events=_events(bus),
         model=_model(state),
         provenance=_provenance(site),
+        costs=summarise_costs(costs, markets),
+        parents=cost_rows(costs, markets),
     )
 
 
@@ -107,18 +123,16 @@ def _fill_point(fill: Fill, opens: dict[tuple[str, int], int]) -> FillPoint:
 
 def _prices(
     site: Site, documents: Documents
-) -> tuple[dict[str, list[PricePoint]], list[tuple[int, float]], dict[tuple[str, int], int]]:
-    """Closes of the traded symbols, growth of equal parts bought at their first traded closes, and each bar's open."""
+) -> tuple[dict[str, list[Bar]], list[tuple[int, float]], dict[tuple[str, int], int]]:
+    """Bars of the traded symbols, growth of equal parts bought at their first traded closes, and each bar's open."""
     assert site.replay is not None
     symbols = sorted({s for strategy in documents.strategies for s in strategy.spec.universe.symbols})
     bars = read_dataset(Path(site.replay.dataset)).bars.filter(pl.col("event_time") > site.replay.trained_until)
     if site.replay.end is not None:
         bars = bars.filter(pl.col("event_time") <= site.replay.end)
-    own = bars.filter(pl.col("symbol").is_in(symbols)).select("event_time", "symbol", "open", "close")
-    prices = {
-        symbol: [
-            PricePoint(t, c) for t, c in own.filter(pl.col("symbol") == symbol).select("event_time", "close").rows()
-        ]
+    own = bars.filter(pl.col("symbol").is_in(symbols)).select("event_time", "symbol", *_BAR)
+    market = {
+        symbol: [_bar(*row) for row in own.filter(pl.col("symbol") == symbol).select("event_time", *_BAR).rows()]
         for symbol in symbols
     }
     wide = own.pivot(on="symbol", index="event_time", values="close").sort("event_time")
@@ -127,8 +141,13 @@ def _prices(
     first = np.array([column[~np.isnan(column)][0] for column in closes.T])
     growth = np.where(np.isnan(closes), 1.0, closes / first).mean(axis=1)
     times = wide["event_time"].to_list()
-    opens = {(symbol, time): price for time, symbol, price, _ in own.rows()}
-    return prices, list(zip(times, growth.tolist(), strict=True)), opens
+    opens = {(symbol, time): price for time, symbol, price in own.select("event_time", "symbol", "open").rows()}
+    return market, list(zip(times, growth.tolist(), strict=True)), opens
+
+
+def _bar(time: int, open_: int, high: int, low: int, close: int, volume: int, vwap: int | None) -> Bar:
+    own = None if vwap is None else vwap / MONEY
+    return Bar(time, open_ / MONEY, high / MONEY, low / MONEY, close / MONEY, volume, own)
 
 
 def _events(bus: Bus) -> list[tuple[int, str]]:

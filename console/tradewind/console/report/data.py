@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
+
+from tradewind.trading.transaction_costs import CostSummary
 
 MONEY = 10**8
 QUANTITY = 10**9
@@ -88,3 +91,5 @@ class RunData:
     events: list[tuple[int, str]]  # time, headline
     model: dict[str, str] = field(default_factory=dict)
     provenance: list[str] = field(default_factory=list)
+    costs: list[CostSummary] = field(default_factory=list)  # a row per execution algorithm
+    parents: list[dict[str, Any]] = field(default_factory=list)  # a row per parent order

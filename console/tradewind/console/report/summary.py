@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ def summarise(data: RunData, report: Path, seconds: float) -> dict[str, Any]:
         "equity": text(last),
         "pnl": text(last - data.starting_equity),
         "costs": text(sum(f.fee + f.slippage for f in data.fills)),
+        "transaction_costs": [{k: _rounded(v) for k, v in asdict(c).items()} for c in data.costs],
         "return": figures.total_return,
         "sharpe": figures.sharpe if math.isfinite(figures.sharpe) else None,  # NaN is no JSON
         "max_drawdown": figures.max_drawdown,
@@ -44,6 +46,10 @@ def summarise(data: RunData, report: Path, seconds: float) -> dict[str, Any]:
         "seconds": round(seconds, 1),
         "report": str(report),
     }
+
+
+def _rounded(value: Any) -> Any:
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def text(amount: int) -> str:
