@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -38,7 +39,7 @@ spec:
     search: {{trials: 1}}
   signal: {{threshold: 0.02}}
   sizing: {{method: PercentEquity, maxPositionPct: 0.2}}
-  execution: {{orderType: Limit, validFor: 1m}}
+  execution: {{orderType: Limit, validFor: 10m, algorithm: Twap, duration: 5m, interval: 1m}}
 ---
 apiVersion: tradewind.dev/v1alpha1
 kind: RiskPolicy
@@ -138,6 +139,7 @@ def test_minutes_are_imported_learned_from_and_traded(make: Callable[[Path], Cas
     with Repository(f"sqlite:///{state}/record.db") as record:
         fills = record.fills("paper")
         orders = {o.client_order_id: o for o in record.orders("paper")}
+        intents = {i.id: i for i in record.intents("paper")}
     # Decided on a bar, filled on a later one, within the day that nothing has learned from.
     assert {f.symbol for f in fills} <= set(case.symbols)
     for fill in fills:
@@ -146,5 +148,11 @@ def test_minutes_are_imported_learned_from_and_traded(make: Callable[[Path], Cas
             assert (
                 datetime.fromisoformat(case.until).date() < datetime.fromtimestamp(fill.event_time_ns / 1e9, UTC).date()
             )
+    # Entries are spread over minutes: some intent has several orders, and what they cost is in the summary.
+    slices = Counter(i for o in orders.values() for i in o.intent_ids if intents[i].algorithm == "TWAP")
+    assert max(slices.values()) > 1
+    assert [row["algorithm"] for row in summary["transaction_costs"]] == ["TWAP"]
+    parents = json.loads((state / "transaction_costs.json").read_text())
+    assert sum(len(p["fills"]) for p in parents) == sum(row["fills"] for row in summary["transaction_costs"])
     (replayed,) = json.loads(tradewind("replay", state, "--json"))
     assert replayed["decision_hash"] == summary["decision_hash"]
