@@ -33,6 +33,14 @@ chaos: $(VENV)/.dev.stamp ## 200 runs of real processes in which things go wrong
 tidy: $(VENV)/.dev.stamp ## clang-tidy over the native sources
 	tools/tidy
 
+sanitize: $(VENV)/.dev.stamp ## The native suite under ASan and UBSan, then under TSan
+	tools/test-native address
+	tools/test-native thread
+
+fuzz: $(VENV)/.dev.stamp ## Every parser, ten minutes each under libFuzzer, two at a time
+	tools/test-native address
+	tools/fuzz 600
+
 simulation: $(VENV)/.dev.stamp ## 10,000 seeded days with faults and deaths; TRADEWIND_SEED=n plays one again
 	tools/test-native
 	TRADEWIND_SEEDS=10000 build/native/tradewind_tests --gtest_filter='Simulation.*'

@@ -77,6 +77,7 @@ class Reader {
     if constexpr (std::is_enum_v<T> || std::same_as<T, bool>) {
       std::uint8_t raw = 0;
       number(raw);
+      if (std::same_as<T, bool> && raw > 1) throw CodecError("a flag is neither 0 nor 1");
       value = static_cast<T>(raw);
     } else if constexpr (std::integral<T>) {
       number(value);

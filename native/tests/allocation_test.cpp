@@ -1,12 +1,30 @@
-// The step path allocates nothing after construction: counted with an operator new of our own.
+// The engine's step and the link's send allocate nothing in steady state: counted with an operator new of our own, and
+// with memory functions of our own for OpenSSL.
+#include <openssl/crypto.h>
+
 #include <cstdlib>
 #include <new>
 
 #include "engine_fixture.hpp"
+#include "link_venue.hpp"
+#include "tradewind/link/alpaca_link.hpp"
 
 namespace {
 thread_local bool counting = false;
 thread_local std::size_t allocations = 0;
+thread_local std::size_t tls_allocations = 0;
+
+void* tls_malloc(std::size_t size, const char*, int) {
+  if (counting) ++tls_allocations;
+  return std::malloc(size);
+}
+void* tls_realloc(void* p, std::size_t size, const char*, int) {
+  if (counting) ++tls_allocations;
+  return std::realloc(p, size);
+}
+void tls_free(void* p, const char*, int) { std::free(p); }
+// OpenSSL takes them only before its first allocation, hence before main().
+const bool tls_counted = CRYPTO_set_mem_functions(tls_malloc, tls_realloc, tls_free) == 1;
 
 void* counted(std::size_t size) {
   if (counting) ++allocations;
@@ -114,6 +132,45 @@ TEST(Allocation, StepsAllocateNothing) {
   EXPECT_GT(d.engine.counts().orders, 200u);
   EXPECT_GT(steps, 2000u);
   EXPECT_EQ(allocations, 0u);
+}
+
+TEST(Allocation, SendingAnOrderAllocatesNothing) {
+  ASSERT_TRUE(tls_counted);
+  EventLog log;
+  Venue venue({}, empty_books([](const VenueRequest& request) {
+                const std::string key = R"("client_order_id":")";
+                const std::size_t at = request.body.find(key) + key.size();
+                return VenueReply{200, order_json(request.body.substr(at, request.body.find('"', at) - at), "new")};
+              }));
+  BrokerConfig config = venue.config();
+  config.requests_per_minute = 0;
+  AlpacaLink link(config, log);
+  link.start();
+  BrokerRequest order;
+  order.kind = RequestKind::kSubmit;
+  order.symbol = Symbol("AAPL");
+  order.side = Side::kBuy;
+  order.order_type = OrderType::kLimit;
+  order.time_in_force = TimeInForce::kDay;
+  const auto send = [&](std::size_t number) {
+    order.request_id = number;
+    order.client_order_id = ClientOrderId("tw-" + std::to_string(number));
+    order.quantity = shares(static_cast<std::int64_t>(number));
+    order.limit_price = dollars(100 + static_cast<double>(number) / 100);
+    counting = true;
+    const SendStamps stamps = link.send(order);
+    counting = false;
+    log.wait_for(BrokerEventKind::kSubmitAccepted, number);
+    return stamps.written != 0;  // by this thread, not by the link's
+  };
+  constexpr std::size_t kWarm = 10, kSteady = 200;
+  for (std::size_t i = 1; i <= kWarm; ++i) send(i);  // the template of the order, TLS buffers
+  allocations = tls_allocations = 0;
+  std::size_t direct = 0;
+  for (std::size_t i = kWarm + 1; i <= kWarm + kSteady; ++i) direct += send(i) ? 1 : 0;
+  EXPECT_GT(direct, kSteady / 2);
+  EXPECT_EQ(allocations, 0u);
+  EXPECT_EQ(tls_allocations, 0u);
 }
 
 }  // namespace
