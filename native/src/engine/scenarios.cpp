@@ -3,11 +3,16 @@
 #include "tradewind/engine/scenarios.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <span>
+
+#include "vector_clones.hpp"
 
 namespace tradewind {
 namespace {
 
-constexpr std::int64_t kRank = 20;  // one day in twenty may be worse
+constexpr std::size_t kRank = 20;  // one day in twenty may be worse
 
 std::uint64_t wrap(std::int64_t value) { return static_cast<std::uint64_t>(value); }
 std::int64_t signed_of(std::uint64_t value) { return static_cast<std::int64_t>(value); }
@@ -27,10 +32,23 @@ Gain gain(const Estimate& e, std::int64_t against, std::int64_t delta, std::size
 std::int64_t against(const Estimate& e, std::int64_t assumed_move, std::int64_t delta) {
   return e.known ? 0 : product(delta < 0 ? -delta : delta, assumed_move);
 }
+// The smallest of `gains` once `rank` still smaller ones are left out. Few are: they are kept in order.
+std::int64_t worst_but(std::size_t rank, std::span<const std::int64_t> gains) {
+  std::array<std::int64_t, kScenarios / kRank + 1> least{};
+  least.fill(std::numeric_limits<std::int64_t>::max());
+  for (const std::int64_t gain : gains) {
+    if (gain >= least[rank]) continue;
+    std::size_t place = rank;
+    for (; place > 0 && least[place - 1] > gain; --place) least[place] = least[place - 1];
+    least[place] = gain;
+  }
+  return least[rank];
+}
 std::size_t used(std::uint8_t count) { return std::max<std::size_t>(count, 1); }
 
 }  // namespace
 
+TRADEWIND_VECTOR_CLONES
 void Scenarios::add(const Estimate& estimate, std::int64_t assumed_move, std::int64_t low, std::int64_t high,
                     int sign) {
   if (low == 0 && high == 0) return;
@@ -63,16 +81,16 @@ Scenarios::Risk Scenarios::risk(const Estimate& estimate, std::int64_t assumed_m
     const std::uint64_t quarter = (wrap(size) + 3) >> 2;  // so that the squares fit
     squares += static_cast<UInt128>(quarter) * quarter;
   }
-  const auto nth = gains.begin() + static_cast<std::ptrdiff_t>(n) / kRank;
-  std::nth_element(gains.begin(), nth, gains.begin() + static_cast<std::ptrdiff_t>(n));
   Risk risk;
   risk.deviation = signed_of(4 * (integer_root(squares / n) + (squares == 0 ? 0 : 1)));
   const UInt128 normal = static_cast<UInt128>(wrap(risk.deviation)) * 1'644'854 / 1'000'000;
-  risk.value_at_risk = std::max({difference(0, *nth), static_cast<std::int64_t>(normal), std::int64_t{0}});
+  risk.value_at_risk = std::max({difference(0, worst_but(n / kRank, std::span(gains).first(n))),
+                                 static_cast<std::int64_t>(normal), std::int64_t{0}});
   return risk;
 }
 
 // Squares of figures scaled down to 28 bits, and cut there: what is cut is over the limit anyway.
+TRADEWIND_VECTOR_CLONES
 bool Scenarios::within(const Estimate& estimate, std::int64_t assumed_move, std::int64_t delta,
                        std::int64_t value_at_risk, std::int64_t deviation) const {
   const std::int64_t normal = value_at_risk == kNoLimit ? kNoLimit : value_at_risk / 1'644'855 * 1'000'000;
@@ -114,13 +132,15 @@ std::int64_t daily_move(std::int64_t annual_ppm) {
   return static_cast<std::int64_t>((static_cast<Int128>(annual_ppm) << kReturnBits) / kMicroRootYear) + 1;
 }
 
+// The processor's root is a guess that is off by at most 2^11, one step of Newton's method brings it to within one.
 std::uint64_t integer_root(UInt128 value) {
-  std::uint64_t root = 0;
-  for (int bit = 63; bit >= 0; --bit) {
-    const std::uint64_t next = root | (1ULL << bit);
-    if (static_cast<UInt128>(next) * next <= value) root = next;
-  }
-  return root;
+  if (value == 0) return 0;
+  constexpr auto kMost = static_cast<UInt128>(std::numeric_limits<std::uint64_t>::max());
+  UInt128 root = std::min(static_cast<UInt128>(std::sqrt(static_cast<double>(value))), kMost);
+  if (std::bit_width(static_cast<std::uint64_t>(value >> 64)) > 32) root = std::min((root + value / root) / 2, kMost);
+  while (root * root > value) --root;
+  while (root < kMost && (root + 1) * (root + 1) <= value) ++root;
+  return static_cast<std::uint64_t>(root);
 }
 
 }  // namespace tradewind

@@ -144,25 +144,6 @@ void write_variant(Writer& writer, const Variant& value) {
   std::visit([&writer](const auto& body) { fields(writer, body); }, value);
 }
 
-using CrcTables = std::array<std::array<std::uint32_t, 256>, 8>;
-
-// Slicing by eight (Kounavis and Berry, 2005): table k takes a byte that k others follow.
-consteval CrcTables crc_tables() {
-  CrcTables tables{};
-  for (std::uint32_t i = 0; i < 256; ++i) {
-    std::uint32_t value = i;
-    for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1) != 0 ? 0x82f63b78u : 0u);
-    tables[0][i] = value;
-  }
-  for (std::size_t k = 1; k < tables.size(); ++k) {
-    for (std::size_t i = 0; i < 256; ++i) {
-      const std::uint32_t before = tables[k - 1][i];
-      tables[k][i] = tables[0][before & 0xff] ^ (before >> 8);
-    }
-  }
-  return tables;
-}
-
 }  // namespace
 
 void encode(const Input& input, Bytes& out) {
@@ -199,21 +180,6 @@ void decode(std::span<const std::uint8_t> bytes, Outputs& outputs) {
   for (std::uint32_t i = 0; i < requests; ++i) reader("", outputs.requests.emplace_back());
   for (std::uint32_t i = 0; i < records; ++i) read_variant(reader, outputs.records.emplace_back());
   reader.finish();
-}
-
-std::uint32_t crc32c(std::span<const std::uint8_t> bytes) {
-  static constexpr CrcTables kTables = crc_tables();
-  std::uint32_t crc = 0xffffffff;
-  while (bytes.size() >= 8) {
-    std::uint32_t next = 0;
-    for (std::size_t k = 0; k < 4; ++k) {
-      next ^= kTables[7 - k][bytes[k] ^ ((crc >> (8 * k)) & 0xff)] ^ kTables[3 - k][bytes[4 + k]];
-    }
-    crc = next;
-    bytes = bytes.subspan(8);
-  }
-  for (const std::uint8_t byte : bytes) crc = kTables[0][(crc ^ byte) & 0xff] ^ (crc >> 8);
-  return ~crc;
 }
 
 }  // namespace tradewind

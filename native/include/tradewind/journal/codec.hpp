@@ -28,5 +28,7 @@ void decode(std::span<const std::uint8_t> bytes, Outputs& outputs);
 
 // CRC-32C (Castagnoli, RFC 3720 appendix B.4).
 [[nodiscard]] std::uint32_t crc32c(std::span<const std::uint8_t> bytes);
+[[nodiscard]] std::uint32_t crc32c_by_tables(
+    std::span<const std::uint8_t> bytes);  // on a processor without the instruction
 
 }  // namespace tradewind
