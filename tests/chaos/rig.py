@@ -84,10 +84,14 @@ class Process:
         if self._process is not None:
             self.wait()
 
-    def stop(self) -> None:
+    def terminate(self) -> None:
+        """Tells it to end, and does not wait."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGCONT)
             self._process.terminate()
+
+    def stop(self) -> None:
+        self.terminate()
         if self._process is not None:
             self.wait()
 
