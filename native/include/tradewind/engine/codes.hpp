@@ -76,7 +76,7 @@ namespace tradewind {
   X(kTrail, "TRAIL", "a trailing stop needs a distance or a share below 100 %, and not both; others have none")     \
   X(kFraction, "FRACTION", "a fraction of a share trades only for the day, not by a trailing stop, and not short")  \
   X(kBracket, "BRACKET", "a stop-loss or take-profit is on the wrong side, or there is nothing to protect")         \
-  X(kLeaseLost, "LEASE_LOST", "this process has lost the account's lease; another may hold it")                   \
+  X(kLeaseLost, "LEASE_LOST", "this process has lost the account's lease; another may hold it")                     \
   X(kPlanTerms, "PLAN_TERMS", "an execution algorithm works no stops, trails, brackets or extended hours")
 
 enum class RejectCode : std::uint8_t {
