@@ -127,14 +127,16 @@ class Rig:
         lease_s: float | None = 2.0,
         limits: dict[str, Any] | None = None,
         timeout_ms: int = 1500,
+        bus: str | None = None,
         **engine: Any,
     ) -> None:
         self.folder = folder
+        self.bus_url = bus or f"file://{folder}/bus.db"
         self.symbols = symbols
         self.lease_s = lease_s
         self.strategy, self.policy = policy(symbols, **(limits or {}))
         self._engine = engine_config(self.policy, [self.strategy]) | engine
-        self.bus = open_bus(f"file://{folder}/bus.db")
+        self.bus = open_bus(self.bus_url)
         self._port = free_port()
         self._number = 0
         self.timeout_ms = timeout_ms
@@ -179,7 +181,7 @@ class Rig:
     def executor(self, name: str = "executor", **more: Any) -> Process:
         """A process that trades the account; not started yet."""
         config = {
-            "bus": f"file://{self.folder}/bus.db",
+            "bus": self.bus_url,
             "group": f"executor-{ACCOUNT}",
             "account": ACCOUNT,
             "clock": "wall",

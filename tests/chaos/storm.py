@@ -11,7 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent import futures
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +20,8 @@ from typing import Any
 import grpc
 
 from tests.chaos.rig import ACCOUNT, DOLLAR, SECOND, SHARE, Process, Rig
-from tradewind.bus import Outgoing
+from tests.kafka.broker import Broker
+from tradewind.bus import BusError, Outgoing
 from tradewind.console.commands.audit import check as verify_audit
 from tradewind.native.engine import replay_journal
 from tradewind.native.features import feature_set_version
@@ -33,6 +34,7 @@ SYMBOLS = ("AAPL", "IBM", "MSFT")
 MAX_NOTIONAL = 60_000
 LEASE_S = 1.5
 TICKS, TICK_S = 14, 0.3
+ON_KAFKA = 8  # one run of so many; the others are on the file bus, which is no process that could die
 TOPICS_READ = (("signals-chaos", "features"), (f"executor-{ACCOUNT}", "intents"))
 
 
@@ -53,7 +55,7 @@ class Blow:
 
 
 def blows(seed: int) -> list[Blow]:
-    """Two to six of them; the same for the same seed."""
+    """Two to six of them, and Kafka's death where it carries the run; the same for the same seed."""
     chance = random.Random(seed)
     made = []
     for _ in range(chance.randint(2, 6)):
@@ -64,7 +66,14 @@ def blows(seed: int) -> list[Blow]:
         )  # fmt: skip
         seconds = LEASE_S * chance.uniform(0.2, 2.5) if kind == "stop" else 0.0
         made.append(Blow(tick, kind, target, seconds))
+    if on_kafka(seed):
+        made.append(Blow(chance.randrange(1, TICKS), "kill", "kafka"))
     return sorted(made, key=lambda blow: blow.tick)
+
+
+def on_kafka(seed: int) -> bool:
+    """Whether a run's bus is Kafka."""
+    return seed % ON_KAFKA == ON_KAFKA - 1
 
 
 _POST = {"on": "request", "method": "POST", "path": "/v2/orders"}
@@ -149,7 +158,7 @@ class Storm:
 
     rig: Rig
     seed: int
-    processes: dict[str, Process] = field(default_factory=dict)
+    processes: dict[str, Process | Broker]
     deaths: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _over: threading.Event = field(default_factory=threading.Event)
 
@@ -175,7 +184,8 @@ class Storm:
                 for blow in (b for b in planned if b.tick == tick):
                     self.strike(blow)
                 prices = {s: round(p * chance.uniform(0.99, 1.01), 2) for s, p in prices.items()}
-                self.market(prices)
+                with suppress(BusError):  # a tick that the bus did not take is one that nobody heard of
+                    self.market(prices)
                 time.sleep(TICK_S)
             self.calm(prices)
         finally:
@@ -231,17 +241,20 @@ class Storm:
             try:
                 self.rig.ask("DELETE", "/sim/faults")
                 self.rig.quote(prices)
-            except OSError:
+            except (OSError, BusError):
                 continue
             time.sleep(0.25)
 
     def quiet(self) -> bool:
         bus = self.rig.bus
-        read = all(bus.committed(group, topic) == bus.end_offset(topic) for group, topic in TOPICS_READ)
-        return read and self.rig.settled({intent.id for intent in _intents(self.rig)})
+        try:
+            read = all(bus.committed(group, topic) == bus.end_offset(topic) for group, topic in TOPICS_READ)
+            return read and self.rig.settled({intent.id for intent in _intents(self.rig)})
+        except BusError:
+            return False
 
 
-def _wake(process: Process) -> None:
+def _wake(process: Process | Broker) -> None:
     if process.ended is None:
         process.send(signal.SIGCONT)
 
@@ -253,28 +266,47 @@ def weather(folder: Path, seed: int) -> dict[str, Any]:
     )
     limits = {"order": {"maxNotional": str(MAX_NOTIONAL), "perMinute": 10000, "tradesPerDay": 10**8}}
     with (
+        _kafka(folder, seed) as kafka,
         oracle() as address,
-        Rig(folder, symbols=SYMBOLS, lease_s=LEASE_S, limits=limits, timeout_ms=800, reconcile_every_ns=SECOND) as rig,
+        Rig(
+            folder,
+            bus=f"kafka://{kafka.bootstrap}" if kafka else None,
+            symbols=SYMBOLS,
+            lease_s=LEASE_S,
+            limits=limits,
+            timeout_ms=800,
+            reconcile_every_ns=SECOND,
+        ) as rig,
     ):
         signals = Process(folder, "signals", "tradewind.execution.signals", _signals(rig, address))
-        storm = Storm(rig, seed)
-        storm.processes = {
-            "venue": rig.venue, "first": rig.executor("first"), "second": rig.executor("second"), "signals": signals
-        }  # fmt: skip
+        first, second = rig.executor("first"), rig.executor("second")
+        storm = Storm(rig, seed, {"venue": rig.venue, "first": first, "second": second, "signals": signals})
+        if kafka is not None:
+            storm.processes["kafka"] = kafka
         try:
-            storm.processes["first"].start()
+            first.start()
             signals.start()
-            storm.processes["second"].spawn()
+            second.spawn()
             storm.run()
             # Both at once: a stand-by that takes over while it is told to end says its last words at its next start.
-            executors = [storm.processes[name] for name in ("first", "second")]
-            for process in executors:
-                process.terminate()
-            for process in [*executors, signals]:
+            first.terminate()
+            second.terminate()
+            for process in (first, second, signals):
                 process.stop()
             return check(rig) | {"deaths": dict(storm.deaths)}
         finally:
             signals.kill()
+
+
+@contextmanager
+def _kafka(folder: Path, seed: int) -> Iterator[Broker | None]:
+    """The broker of a run that is on Kafka."""
+    if not on_kafka(seed):
+        yield None
+        return
+    (folder / "kafka").mkdir()
+    with Broker(folder / "kafka") as broker:
+        yield broker
 
 
 def _signals(rig: Rig, address: str) -> dict[str, Any]:
@@ -283,7 +315,7 @@ def _signals(rig: Rig, address: str) -> dict[str, Any]:
     strategy["spec"]["sizing"] |= {"method": "PercentEquity", "maxPositionPct": 0.1, "rebalanceThreshold": 0}
     strategy["spec"]["execution"] |= {"orderType": "Market"}
     return {
-        "bus": f"file://{rig.folder}/bus.db",
+        "bus": rig.bus_url,
         "group": "signals-chaos",
         "account": ACCOUNT,
         "strategy": strategy,
@@ -310,7 +342,7 @@ def check(rig: Rig) -> dict[str, Any]:
         value = Decimal(order["filled_qty"]) * Decimal(order["filled_avg_price"] or 0)
         assert value <= MAX_NOTIONAL * Decimal("1.05"), f"{order['client_order_id']} traded {value}"
     _one_set_of_books(rig, venue)
-    verify_audit(rig.folder, None, None, as_json=False)
+    verify_audit(rig.folder, rig.bus_url, None, as_json=False)
     replay_journal(rig.journal)
     refused = sum(not v["accepted"] for v in verdicts.values())
     return {"intents": len(verdicts), "refused": refused, "orders": len(venue)}

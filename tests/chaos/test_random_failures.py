@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.storm import blows, weather
+from tests.chaos.storm import ON_KAFKA, blows, weather
 
 ROOT = Path(__file__).parents[2]
 RUNS = int(os.environ.get("CHAOS_RUNS", "8"))
@@ -39,7 +39,8 @@ def test_the_blows_of_a_seed_are_always_the_same_and_of_every_kind() -> None:
     assert [blows(seed) for seed in range(50)] == [blows(seed) for seed in range(50)]
     kinds = Counter((b.kind, b.target) for seed in range(200) for b in blows(seed))
     assert set(kinds) == {
-        ("kill", "first"), ("kill", "second"), ("kill", "signals"), ("kill", "venue"), ("stop", "first"),
-        ("stop", "second"),
+        ("kill", "first"), ("kill", "second"), ("kill", "signals"), ("kill", "venue"), ("kill", "kafka"),
+        ("stop", "first"), ("stop", "second"),
     }  # fmt: skip
+    assert kinds.pop(("kill", "kafka")) == 200 // ON_KAFKA
     assert min(kinds.values()) > 50

@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -49,15 +50,29 @@ class Broker:
         settings.write_text(_settings(folder / "log", port, controller))
         (folder / "log4j2.xml").write_text(_LOG4J)
         self._format(settings)
+        self._command = [*self._options(), "kafka.Kafka", str(settings)]
         self._output = (folder / "broker.out").open("wb")
-        self._process = subprocess.Popen(
-            [*self._options(), "kafka.Kafka", str(settings)], stdout=self._output, stderr=subprocess.STDOUT
-        )
+        self.spawn()
         try:
             self._await_ready()
         except BaseException:
             self.stop()
             raise
+
+    def spawn(self) -> None:
+        """Start the broker's process, for the first time or again, and do not wait until it answers."""
+        self._process = subprocess.Popen(self._command, stdout=self._output, stderr=subprocess.STDOUT)
+
+    @property
+    def ended(self) -> int | None:
+        """Exit status, or None while it runs."""
+        return self._process.poll()
+
+    def wait(self) -> int:
+        return self._process.wait(20)
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
 
     def stop(self) -> None:
         """End the broker: politely, then for good."""

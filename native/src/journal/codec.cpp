@@ -1,7 +1,7 @@
 // Core: messages to and from bytes.
 #include "tradewind/journal/codec.hpp"
 
-#include <array>
+#include <algorithm>
 #include <concepts>
 #include <cstring>
 #include <string_view>
@@ -15,14 +15,16 @@ namespace {
 
 class Writer {
  public:
-  explicit Writer(Bytes& out) : out_(out) {}
+  explicit Writer(Bytes& out) : out_(out), at_(out.size()) {}
+  ~Writer() { out_.resize(at_); }
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
 
   template <std::integral T>
   void number(T value) {
-    std::array<std::uint8_t, sizeof(T)> bytes{};
+    std::uint8_t* to = room(sizeof(T));
     for (std::size_t i = 0; i < sizeof(T); ++i)
-      bytes[i] = static_cast<std::uint8_t>(static_cast<std::uint64_t>(value) >> (8 * i));
-    out_.insert(out_.end(), bytes.begin(), bytes.end());
+      to[i] = static_cast<std::uint8_t>(static_cast<std::uint64_t>(value) >> (8 * i));
   }
 
   template <class T>
@@ -55,9 +57,20 @@ class Writer {
  private:
   void text(std::string_view value) {
     number(static_cast<std::uint8_t>(value.size()));
-    out_.insert(out_.end(), value.begin(), value.end());
+    std::memcpy(room(value.size()), value.data(), value.size());
   }
+
+  // Where the next `count` bytes go. Grows in steps, within the capacity while that suffices.
+  std::uint8_t* room(std::size_t count) {
+    constexpr std::size_t kStep = 256;
+    if (at_ + count > out_.size()) out_.resize(std::max(at_ + count, std::min(out_.capacity(), at_ + kStep)));
+    std::uint8_t* to = out_.data() + at_;
+    at_ += count;
+    return to;
+  }
+
   Bytes& out_;
+  std::size_t at_;  // of the next byte; `out_` may be longer until the end
 };
 
 class Reader {

@@ -15,7 +15,7 @@ namespace tradewind {
 using namespace journal_format;
 
 namespace {
-constexpr std::size_t kBlock = 1u << 20;  // read at once
+constexpr std::size_t kBlock = 1u << 18;  // read at once
 }
 
 struct JournalReader::Impl {

@@ -17,7 +17,7 @@ RESUME = 2  # ControlKind
 
 # Whatever Python can give to a running engine. A new door has to be added here, and to the attempts below.
 DOORS = {"push_bar", "push_intent", "push_control", "push_time", "push_estimates", "push_session", "reconfigure"}
-STEERING = {"start", "stop", "wait_idle", "wait_stream"}
+STEERING = {"start", "stop", "extend_lease", "wait_idle", "wait_stream"}
 READING = {"drain", "ready", "decision_hash", "stats", "latencies", "offsets", "positions"}
 
 symbols = st.sampled_from(["IBM", "ZZZ", ""])
