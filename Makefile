@@ -27,7 +27,7 @@ crds: $(VENV)/.dev.stamp ## Write the chart's definitions, admission policies an
 check: $(VENV)/.dev.stamp ## Formatters, linters, types and layers only
 	tools/check
 
-chaos: $(VENV)/.dev.stamp ## 200 runs of real processes in which things go wrong at random (an hour); a failing one keeps its inputs
+chaos: simulation ## The simulation, then 200 runs of real processes in which things go wrong at random (an hour); a failing one keeps its inputs
 	CHAOS_RUNS=$${CHAOS_RUNS:-200} $(BIN)/python -m pytest -n 2 tests/chaos
 
 tidy: $(VENV)/.dev.stamp ## clang-tidy over the native sources

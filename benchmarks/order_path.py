@@ -134,7 +134,7 @@ def alpaca_arm(port: int) -> Send:
 
 def nautilus_arm(port: int) -> Callable[[range], list[int]]:
     """Its client wants one event loop: the arm runs a whole turn and answers when each order began."""
-    from nautilus_trader.core.nautilus_pyo3 import HttpClient, HttpMethod  # type: ignore[import-not-found]
+    from nautilus_trader.core.nautilus_pyo3 import HttpClient, HttpMethod
 
     client = HttpClient(default_headers={"APCA-API-KEY-ID": "k", "APCA-API-SECRET-KEY": "s"})
     url = f"https://127.0.0.1:{port}/v2/orders"

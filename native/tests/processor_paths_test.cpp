@@ -1,4 +1,5 @@
-// What has a faster way on some processors gives the same result as without: SHA-256, CRC-32C, integer roots.
+// What has a faster way on some processors gives the same result as without: SHA-256, CRC-32C, integer roots,
+// quotients.
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 
@@ -10,6 +11,7 @@
 #include "tradewind/engine/scenarios.hpp"
 #include "tradewind/engine/sha256.hpp"
 #include "tradewind/engine/sha256_compress.hpp"
+#include "tradewind/fixed.hpp"
 #include "tradewind/journal/codec.hpp"
 
 namespace tradewind {
@@ -78,6 +80,21 @@ TEST(ProcessorPaths, IntegerRootIsTheFloorOfTheRoot) {
     }
   }
   expect_floor(~UInt128{0});
+}
+
+TEST(ProcessorPaths, QuotientByDigitsIsThatOfTheProcessor) {
+  Random random(5);
+  for (int width = 0; width <= 127; ++width) {
+    for (int round = 0; round < 200; ++round) {
+      const UInt128 any = (static_cast<UInt128>(random()) << 64) | random();
+      const auto size = static_cast<Int128>(width == 0 ? 0 : any >> (128 - width));
+      for (const Int128 num : {size, -size}) {
+        ASSERT_EQ(quotient<1'000'000'000>(num), num / 1'000'000'000);
+        ASSERT_EQ(quotient<1'000'000>(num), num / 1'000'000);
+        ASSERT_EQ(quotient<0xffff'ffff>(num), num / 0xffff'ffff);
+      }
+    }
+  }
 }
 
 }  // namespace

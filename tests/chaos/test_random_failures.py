@@ -16,7 +16,7 @@ import pytest
 from tests.chaos.storm import ON_KAFKA, blows, weather
 
 ROOT = Path(__file__).parents[2]
-RUNS = int(os.environ.get("CHAOS_RUNS", "8"))
+RUNS = int(os.environ.get("CHAOS_RUNS", "20"))
 SEEDS = [int(os.environ["CHAOS_SEED"])] if "CHAOS_SEED" in os.environ else list(range(RUNS))
 
 

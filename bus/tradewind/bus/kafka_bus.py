@@ -27,6 +27,7 @@ _CALL_S = 10.0
 _DELIVERY_S = 15.0
 _PUMP_S = 0.1
 _READ_CHUNK = 1000
+_COMPLAIN_S = 30.0
 _COMMITS_LOOK_S = 0.003
 # A leader that was just elected, as after a topic was made or a broker was lost, answers so for a moment.
 _SETTLING = frozenset(
@@ -49,6 +50,7 @@ class KafkaBus(Bus):
     def __init__(self, bootstrap: str, prefix: str = "") -> None:
         self.bootstrap = bootstrap
         self._prefix = f"{prefix}." if prefix else ""
+        self._complained = -_COMPLAIN_S
         self._admin = AdminClient(self._config())
         self._identity = f"kafka:{self._reach()}:{prefix}"
         self._observer = Consumer(self._config() | {"group.id": f"{self._prefix}observer"})
@@ -156,6 +158,8 @@ class KafkaBus(Bus):
             if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
                 return 0
             raise self._unreachable(f"does not say how far group {group} is ({error})") from error
+        except TimeoutError as error:
+            raise self._unreachable(f"does not say how far group {group} is") from error
         return max(int(found.offset), 0)  # a negative offset means that there is none
 
     def wait_committed(self, goals: Mapping[tuple[str, str], int], timeout: float) -> bool:
@@ -223,6 +227,8 @@ class KafkaBus(Bus):
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise BusError(f"Kafka topic {name} cannot be made: {error.args[0].str()}") from error
+        except TimeoutError as error:
+            raise self._unreachable(f"does not make topic {name}") from error
         deadline = time.monotonic() + _CALL_S
         while (partitions := self._partitions(name)) == 0:  # the answer precedes the news of it
             if time.monotonic() > deadline:
@@ -266,8 +272,14 @@ class KafkaBus(Bus):
             "bootstrap.servers": self.bootstrap,
             "socket.nagle.disable": True,
             "log_level": _QUIET,
-            "error_cb": lambda error: log.warning("Kafka at %s: %s", self.bootstrap, error.str()),
+            "error_cb": self._complain,
         }
+
+    def _complain(self, error: KafkaError) -> None:
+        """One line for an outage, and again while it lasts: clients of one log fail together, many times a second."""
+        if time.monotonic() - self._complained >= _COMPLAIN_S:
+            self._complained = time.monotonic()
+            log.warning("Kafka at %s: %s", self.bootstrap, error.str())
 
     def _reach(self) -> str:
         try:

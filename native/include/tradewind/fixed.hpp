@@ -22,19 +22,31 @@ using Time = std::int64_t;
 __extension__ using Int128 = __int128;
 __extension__ using UInt128 = unsigned __int128;
 
-// num / den rounded half to even. den > 0. Empty when the result does not fit in 64 bits: the caller must reject.
-[[nodiscard]] constexpr std::optional<std::int64_t> divide_half_even(Int128 num, Int128 den) {
-  Int128 quotient = num / den;
-  Int128 remainder = num % den;
-  const Int128 magnitude = remainder < 0 ? -remainder : remainder;
-  const Int128 twice = magnitude * 2;
-  if (twice > den || (twice == den && (quotient % 2) != 0)) {
-    quotient += num < 0 ? -1 : 1;
-  }
+// num / kDen, towards zero as `/` does: by digits of 32 bits, which takes a third of the time of dividing 128 at once.
+template <std::uint32_t kDen>
+[[nodiscard]] constexpr Int128 quotient(Int128 num) {
+  const UInt128 size = num < 0 ? -static_cast<UInt128>(num) : static_cast<UInt128>(num);
+  if ((size >> 96) != 0) return num / Int128{kDen};
+  const auto high = static_cast<std::uint64_t>(size >> 32);
+  const std::uint64_t low = ((high % kDen) << 32) | (static_cast<std::uint64_t>(size) & 0xffff'ffff);
+  const auto result = static_cast<Int128>((static_cast<UInt128>(high / kDen) << 32) + low / kDen);
+  return num < 0 ? -result : result;
+}
+
+// A quotient towards zero and what was left, rounded half to even. Empty when it does not fit in 64 bits: the caller
+// must reject.
+[[nodiscard]] constexpr std::optional<std::int64_t> round_half_even(Int128 quotient, Int128 remainder, Int128 den) {
+  const Int128 twice = (remainder < 0 ? -remainder : remainder) * 2;
+  if (twice > den || (twice == den && (quotient % 2) != 0)) quotient += remainder < 0 ? -1 : 1;
   if (quotient > std::numeric_limits<std::int64_t>::max() || quotient < std::numeric_limits<std::int64_t>::min()) {
     return std::nullopt;
   }
   return static_cast<std::int64_t>(quotient);
+}
+
+// num / den rounded half to even. den > 0. Empty when the result does not fit in 64 bits.
+[[nodiscard]] constexpr std::optional<std::int64_t> divide_half_even(Int128 num, Int128 den) {
+  return round_half_even(num / den, num % den, den);
 }
 
 // A price or an amount of cash, in 1e-8 currency units. The type keeps money and quantities apart.
@@ -63,7 +75,9 @@ struct Quantity {
 
 // price * quantity, rounded half-even once to 1e-8. Empty on overflow.
 [[nodiscard]] constexpr std::optional<Money> notional(Money price, Quantity quantity) {
-  const auto value = divide_half_even(static_cast<Int128>(price.raw) * quantity.raw, kQuantityScale);
+  const Int128 product = static_cast<Int128>(price.raw) * quantity.raw;
+  const Int128 whole = tradewind::quotient<kQuantityScale>(product);
+  const auto value = round_half_even(whole, product - whole * kQuantityScale, kQuantityScale);
   if (!value) return std::nullopt;
   return Money{*value};
 }

@@ -44,7 +44,7 @@ void Engine::State::leave(Sub& s, std::uint32_t symbol, ExitReason reason) {
   state.cross_pending = false;
   bool undecided = false;
   for (std::size_t k = 0; k < strategy_count; ++k) undecided = undecided || sub(k, symbol).phase == SubPhase::kPending;
-  if (!undecided) state.reroute = true;
+  if (!undecided) want_reroute(state);
   alert(Severity::kInfo, config.symbols[symbol].symbol,
         reason == ExitReason::kStopLoss ? "a stop-loss was reached; the position is closed"
                                         : "a take-profit was reached; the position is closed");

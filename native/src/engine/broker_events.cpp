@@ -138,6 +138,7 @@ void Engine::State::on_answer(Order& order, const BrokerEvent& event) {
       if (done) return;
       if (++order.lookup_failures <= kPromptRetries) return lookup(order);
       order.lookup_next = now + config.retry_after;
+      set_timer(order);
       return;
     case BrokerEventKind::kTradeUpdate:
       return apply_view(order, event);
@@ -185,6 +186,7 @@ void Engine::State::apply_view(Order& order, const BrokerEvent& event) {
     // Asked for, and still working: ask again, at most once per interval.
     if (now < order.recancel_next) {
       order.lookup_next = order.recancel_next;
+      set_timer(order);
     } else {
       order.recancel_next = now + config.retry_after;
       order.cancel_request = push_request(RequestKind::kCancel, &order);

@@ -150,6 +150,7 @@ std::string Engine::check_invariants() const {
   for (const Order& order : s.orders) {
     if (order.state == OrderState::kNone || is_terminal(order.state)) continue;
     ++working;
+    if (s.timers_due > s.timer_of(order)) return "an order's timer is not waited for";
     const SymbolState& symbol = s.symbols[order.symbol];
     const bool leaving = s.replacing(symbol) && &s.orders[symbol.replaced] == &order;
     if (leaving && s.orders[symbol.working].replaces != order.client_id) return "an order is replaced by a stranger";

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdio>
+#include <limits>
 #include <utility>
 
 #include "state.hpp"
@@ -143,12 +144,15 @@ void Engine::State::run_timers() {
   const bool due = config.reconcile_every > 0 && ready && now - reconciled_at >= config.reconcile_every;
   if (due && reconcile.retry_next == 0) reconcile_soon();
   if (reconcile.retry_next != 0 && now >= reconcile.retry_next && link_up) ask_snapshot();
+  if (now < timers_due) return;
+  timers_due = std::numeric_limits<Time>::max();
   for (SymbolState& symbol : symbols) {
     each_open(symbol, [this](Order& order) {
       if (order.lookup_next != 0 && now >= order.lookup_next) lookup(order);
       check_silence(order);
     });
     if (symbol.working != kNil) check_age(orders[symbol.working]);
+    each_open(symbol, [this](const Order& order) { set_timer(order); });
   }
 }
 

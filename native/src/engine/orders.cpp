@@ -1,5 +1,6 @@
 // Core: the order manager: requests out, answers and stream messages in, in any order and any number of times.
 #include <algorithm>
+#include <limits>
 
 #include "state.hpp"
 #include "tradewind/engine/rejection.hpp"
@@ -58,6 +59,7 @@ std::uint64_t Engine::State::push_request(RequestKind kind, const Order* order) 
     request.terms = order->placed.terms;
   }
   out->requests.push_back(request);
+  if (order != nullptr) set_timer(*order);
   return request.request_id;
 }
 
@@ -88,6 +90,17 @@ void Engine::State::resend(Order& order) {
   order.submit_request = push_request(RequestKind::kSubmit, &order);
 }
 
+// The first moment at which check_age, check_silence or a look-up may have something to do for this order.
+Time Engine::State::timer_of(const Order& order) const {
+  Time due = order.lookup_next != 0 ? order.lookup_next : std::numeric_limits<Time>::max();
+  if (order.ttl != 0 && order.cancel == CancelReason::kNone) due = std::min(due, order.created + order.ttl);
+  if (config.stuck_after != 0 && !is_resting(order.state)) due = std::min(due, order.heard + config.stuck_after);
+  return due;
+}
+
+// To be called when one of these has changed: most steps are before any order's timer and look at none.
+void Engine::State::set_timer(const Order& order) { timers_due = std::min(timers_due, timer_of(order)); }
+
 void Engine::State::check_age(Order& order) {
   if (order.ttl == 0 || order.cancel != CancelReason::kNone || now - order.created < order.ttl) return;
   order.code = RejectCode::kOrderTimeout;
@@ -97,8 +110,7 @@ void Engine::State::check_age(Order& order) {
 // An order that something was asked for and of which nothing is heard: it is looked up, and when that does not help a
 // person is told. What rests at the broker may be silent for as long as it likes.
 void Engine::State::check_silence(Order& order) {
-  const bool resting = order.state == OrderState::kAccepted || order.state == OrderState::kPartiallyFilled;
-  if (config.stuck_after == 0 || resting || !link_up || now - order.heard < config.stuck_after) return;
+  if (config.stuck_after == 0 || is_resting(order.state) || !link_up || now - order.heard < config.stuck_after) return;
   if (order.stuck) {
     alert(Severity::kCritical, config.symbols[order.symbol].symbol,
           "an order hangs between two states and the broker says nothing of it; look at the broker");
@@ -180,6 +192,7 @@ void Engine::State::advance(Order& order, OrderEvent event) {
   if (is_terminal(next)) {
     finished(order);
   } else {
+    set_timer(order);
     record(order);
   }
 }

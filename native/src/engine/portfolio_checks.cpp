@@ -19,7 +19,7 @@ bool needed(const RiskLimits& l) {
 }
 
 Int128 value_of(std::int64_t quantity, const RiskSnapshot& s) {
-  const Int128 amount = static_cast<Int128>(s.price.raw) * quantity / kQuantityScale;
+  const Int128 amount = quotient<kQuantityScale>(static_cast<Int128>(s.price.raw) * quantity);
   return amount < 0 ? -amount : amount;
 }
 
@@ -29,7 +29,7 @@ Int128 at_risk(const RiskRequest& r, const RiskSnapshot& s) {
   const std::int64_t most = std::max(std::abs(s.position.raw), std::abs(after));
   const Estimate& e = estimate_of(s);
   const std::int64_t move = e.known ? e.move : s.assumed_move;
-  return ((value_of(most, s) * move) >> kReturnBits) * s.limits->adverse_move / kRatioScale;
+  return quotient<kRatioScale>(((value_of(most, s) * move) >> kReturnBits) * s.limits->adverse_move);
 }
 
 std::int64_t clamped(Int128 value) {
@@ -39,16 +39,17 @@ std::int64_t clamped(Int128 value) {
 
 Denial money(RejectCode code, Int128 value, std::int64_t ratio, const RiskSnapshot& s, Int128 others) {
   if (ratio == kNoLimit) return kPass;
-  const Int128 limit = static_cast<Int128>(s.equity.raw) * ratio / kRatioScale;
+  const Int128 limit = quotient<kRatioScale>(static_cast<Int128>(s.equity.raw) * ratio);
   if (value <= limit) return kPass;
   return {code, Unit::kMoney, clamped(value), clamped(limit), clamped(std::max<Int128>(limit - others, 0))};
 }
 
 // Cents at 2^-20.
-std::int64_t scaled(std::int64_t ratio, const RiskSnapshot& s, std::int64_t divisor) {
+template <std::uint32_t kDivisor>
+std::int64_t scaled(std::int64_t ratio, const RiskSnapshot& s) {
   if (ratio == kNoLimit) return kNoLimit;
   const Int128 cents = static_cast<Int128>(s.equity.raw / kCent) << kReturnBits;
-  return clamped(std::max<Int128>(cents * ratio / divisor, 0));
+  return clamped(std::max<Int128>(quotient<kDivisor>(cents * ratio), 0));
 }
 std::int64_t unscaled(std::int64_t risk, const RiskSnapshot& s, std::int64_t multiplier) {
   const Int128 cents = static_cast<Int128>(std::max<std::int64_t>(s.equity.raw / kCent, 1)) << kReturnBits;
@@ -93,13 +94,13 @@ Denial portfolio_risk(const RiskRequest& r, const RiskSnapshot& s) {
   const RiskLimits& l = *s.limits;
   if (l.max_value_at_risk == kNoLimit && l.max_volatility == kNoLimit) return kPass;
   if (s.scenarios == nullptr) return {RejectCode::kEstimateAbsent, Unit::kNone, 0, 0, 0};
-  const Int128 size = static_cast<Int128>(s.price.raw) * r.quantity.raw / kQuantityScale;
+  const Int128 size = quotient<kQuantityScale>(static_cast<Int128>(s.price.raw) * r.quantity.raw);
   const Int128 gross = s.gross + s.gross_own + (size < 0 ? -size : size);
   if (gross > static_cast<Int128>(kMostCents) * kCent) return {RejectCode::kOverflow, Unit::kNone, 0, 0, 0};
-  const auto delta = static_cast<std::int64_t>(size / kCent);
+  const auto delta = static_cast<std::int64_t>(quotient<kCent>(size));
   const Estimate& e = estimate_of(s);
-  const std::int64_t var_limit = scaled(l.max_value_at_risk, s, kRatioScale);
-  const std::int64_t day_limit = scaled(l.max_volatility, s, kMicroRootYear);
+  const std::int64_t var_limit = scaled<kRatioScale>(l.max_value_at_risk, s);
+  const std::int64_t day_limit = scaled<kMicroRootYear>(l.max_volatility, s);
   if (s.scenarios->within(e, s.assumed_move, delta, var_limit, day_limit)) return kPass;
   const auto then = s.scenarios->risk(e, s.assumed_move, delta);
   const auto now = s.scenarios->risk(e, s.assumed_move, 0);

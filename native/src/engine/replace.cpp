@@ -64,7 +64,7 @@ void Engine::State::replaced_ended(Order& old) {
   Order& next = orders[state.working];
   refresh(old.symbol);
   next.live = next.live || (old.state == OrderState::kReplaced && next.state == OrderState::kAccepted);
-  if (old.filled != next.replaced_filled) state.reroute = true;
+  if (old.filled != next.replaced_filled) want_reroute(state);
   if (old.state != OrderState::kReplaced && next.submit_request == 0) lookup(next);
 }
 
@@ -86,7 +86,7 @@ void Engine::State::replacement_ended(Order& next) {
   advance(old, OrderEvent::kReplaceRefused);
   if (old.state == OrderState::kAccepted && old.filled > 0) advance(old, OrderEvent::kPartialFill);
   if (old.cancel != CancelReason::kNone) return;
-  state.reroute = !kill.latched;
+  if (!kill.latched) want_reroute(state);
   request_cancel(old, CancelReason::kReroute);
 }
 

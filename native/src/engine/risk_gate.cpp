@@ -22,7 +22,7 @@ std::int64_t clamped(Int128 value) {
   return static_cast<std::int64_t>(std::clamp<Int128>(value, -top, top));
 }
 
-Int128 share(std::int64_t ratio, Int128 amount) { return amount * ratio / kRatioScale; }
+Int128 share(std::int64_t ratio, Int128 amount) { return quotient<kRatioScale>(amount * ratio); }
 
 // Denies when `value` is above the ratio of `base`; all three figures in money.
 Denial exposure(RejectCode code, Int128 value, std::int64_t ratio, Int128 base, Int128 others) {

@@ -42,13 +42,14 @@ void Engine::State::flush() {
 // Orders that were cancelled or replaced to be netted anew: all of them together, once the last cancel is confirmed and
 // every request is answered, again in the order of the symbols and not in that of the answers.
 void Engine::State::route_when_quiet() {
-  if (!ready || kill.latched || shutdown) return;
+  if (!rerouting || !ready || kill.latched || shutdown) return;
   bool any = false;
   for (const SymbolState& symbol : symbols) {
     if (!symbol.reroute) continue;
     if (symbol.working != kNil && (replacing(symbol) || orders[symbol.working].cancel != CancelReason::kNone)) return;
     any = true;
   }
+  rerouting = any;
   if (!any || pending_requests() != 0) return;
   for (std::uint32_t s = 0; s < symbol_count; ++s) {
     if (symbols[s].reroute) route(s);
@@ -132,7 +133,7 @@ void Engine::State::route(std::uint32_t symbol) {
         if (send_slice(symbol, slice, need, true)) return;
         continue;
       }
-      state.reroute = true;
+      want_reroute(state);
       Order& order = orders[state.working];
       if (!replacing(state) && order.cancel == CancelReason::kNone) request_cancel(order, CancelReason::kReroute);
       return;

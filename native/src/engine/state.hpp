@@ -272,6 +272,8 @@ struct Engine::State {
   Kill kill;
   Reconcile reconcile;
   Time reconciled_at = 0;
+  Time timers_due = 0;                 // no order's timer is due before
+  bool rerouting = true;               // some symbol's `reroute` may be set
   std::array<Foreign, 256> foreign{};  // the latest
   std::uint32_t foreign_hand = 0;
   EngineCounts counts;
@@ -318,6 +320,7 @@ struct Engine::State {
   // router.cpp
   void flush();
   void route(std::uint32_t symbol);
+  void want_reroute(SymbolState& symbol) { symbol.reroute = rerouting = true; }
   void route_when_quiet();
   [[nodiscard]] std::size_t pending_requests() const;
   void check_intents(std::uint32_t symbol);
@@ -362,6 +365,8 @@ struct Engine::State {
   void resend(Order& order);
   [[nodiscard]] bool tries_again(const Order& order, const Sub& s) const;
   void reject(Order& order, const BrokerEvent& event);
+  [[nodiscard]] Time timer_of(const Order& order) const;
+  void set_timer(const Order& order);
   void check_age(Order& order);
   void check_silence(Order& order);
   void request_cancel(Order& order, CancelReason reason);

@@ -48,6 +48,11 @@ inline constexpr std::array<std::string_view, kOrderEventCount> kOrderEventNames
          state == OrderState::kExpired || state == OrderState::kRejected;
 }
 
+// It rests at the broker, and may be silent for as long as it likes.
+[[nodiscard]] constexpr bool is_resting(OrderState state) {
+  return state == OrderState::kAccepted || state == OrderState::kPartiallyFilled;
+}
+
 namespace lifecycle_detail {
 
 using Row = std::array<OrderState, kOrderEventCount>;
