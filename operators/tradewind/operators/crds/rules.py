@@ -22,7 +22,7 @@ from tradewind.specs.risk import (
     RiskPolicySpec,
     VolatilityLimits,
 )
-from tradewind.specs.strategy import Bracket, Execution, StrategySpec, Universe
+from tradewind.specs.strategy import Bracket, Execution, Impact, StrategySpec, Universe
 from tradewind.specs.training import Training
 
 Reason = Literal["FieldValueInvalid", "FieldValueForbidden"]
@@ -263,6 +263,45 @@ RULES: dict[type[BaseModel], tuple[Rule, ...]] = {
             ".extendedHours",
             "_broker_takes_it",
         ),
+        Rule(
+            "self.algorithm == 'None' || self.orderType in ['Market', 'Limit']",
+            "an algorithm works plain Market and Limit orders: set algorithm None, or one of these as orderType",
+            ".algorithm",
+            "_schedule_fits_the_orders",
+        ),
+        Rule(
+            "self.algorithm == 'None' || !self.extendedHours",
+            "an algorithm works in regular hours only: set algorithm None, or leave extendedHours out",
+            ".algorithm",
+            "_schedule_fits_the_orders",
+        ),
+        Rule(
+            "self.algorithm == 'None' || !(has(self.bracket.stopLoss) || has(self.bracket.stopLossAtr) || "
+            "has(self.bracket.takeProfit) || has(self.bracket.takeProfitAtr))",
+            "an algorithm works orders without a bracket: set algorithm None, or leave bracket out",
+            ".algorithm",
+            "_schedule_fits_the_orders",
+        ),
+        Rule(
+            "self.algorithm != 'Participation' || self.participation > 0.0",
+            "participation must be more than 0 for the algorithm Participation",
+            ".participation",
+            "_schedule_makes_sense",
+        ),
+    ),
+    Impact: (
+        Rule(
+            "self.temporaryBps > self.permanentBps / 2.0",
+            "temporaryBps must be more than half of permanentBps",
+            ".temporaryBps",
+            "_trading_costs_something",
+        ),
+        Rule(
+            "self.riskAversion <= 1000000.0 * ((self.temporaryBps - self.permanentBps / 2.0) * 0.0000000001)",
+            "riskAversion is so high for these impacts that all trades in the first slice: lower it",
+            ".riskAversion",
+            "_trading_costs_something",
+        ),
     ),
     Training: (
         Rule(
@@ -309,7 +348,8 @@ RULES: dict[type[BaseModel], tuple[Rule, ...]] = {
 }
 
 # Validators whose rule is no CEL: a list-type set, and an enumeration with a rule per limit.
-NOT_CEL: dict[type[BaseModel], set[str]] = {}  # validators whose complaint an object's condition shows instead
+# Validators whose complaint an object's condition shows instead: CEL's durations know no days.
+NOT_CEL: dict[type[BaseModel], set[str]] = {Execution: {"_schedule_makes_sense"}}
 SETS = {(Universe, "symbols"): "_unique"}
 LIMIT_PATHS: dict[tuple[type[BaseModel], str], list[str]] = {(Override, "limit"): sorted(_LIMITS)}
 ENUMERATED = {RiskPolicySpec: "_overrides_fit"}
