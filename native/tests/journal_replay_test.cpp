@@ -225,7 +225,7 @@ TEST_F(Journal, KilledAtEveryRecordTheRunDecidesTheSame) {
   const Session::Result whole = Session(folder_ / "whole", std::nullopt, false).run();
   ASSERT_GT(whole.fills, 20);
   ASSERT_TRUE(whole.faults.empty());
-  int deaths = 0, resent = 0;
+  int deaths = 0;
   for (std::uint64_t at = 12; at <= whole.records; ++at) {
     for (const bool sent : {false, true}) {
       const fs::path path = folder_ / ("j" + std::to_string(at) + (sent ? "s" : "u"));
@@ -238,7 +238,6 @@ TEST_F(Journal, KilledAtEveryRecordTheRunDecidesTheSame) {
       ASSERT_EQ(r.verdicts, whole.verdicts) << at;
       ASSERT_EQ(r.resent, 0) << "an order that the broker had was sent again";
       deaths += r.deaths;
-      resent += r.resent;
       std::unique_ptr<Engine> replayed;
       ASSERT_EQ(replay(path, replayed).decision_hash, whole.decisions);
       fs::remove(path);
