@@ -33,7 +33,9 @@ class Cluster:
     namespace: str
     state: Path | None
 
-    def run(self, *arguments: str, given: str | None = None, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, given: str | None = None, timeout_s: float = 120
+    ) -> subprocess.CompletedProcess[str]:
         """kubectl with these arguments in the test's namespace, whatever comes of it."""
         command = [self.kubectl, f"--kubeconfig={self.kubeconfig}", f"--namespace={self.namespace}", *arguments]
         return subprocess.run(command, input=given, capture_output=True, text=True, timeout=timeout_s)

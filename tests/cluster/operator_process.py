@@ -53,8 +53,10 @@ class Process:
                 text=True,
             )
         assert self.process.stdout is not None
-        readable, _, _ = select.select([self.process.stdout], [], [], 60)
+        readable, _, _ = select.select([self.process.stdout], [], [], 120)
         line = self.process.stdout.readline() if readable else ""
+        if not line:
+            self.kill()
         assert line, f"{arguments[0]} did not start: {log.read_text()}"
         self.port = json.loads(line)["port"]
 
@@ -124,7 +126,7 @@ def as_account(cluster: Cluster, account: str, directory: Path) -> Path:
     return path
 
 
-def eventually(what: Callable[[], Any], within_s: float = 40) -> Any:
+def eventually(what: Callable[[], Any], within_s: float = 120) -> Any:
     """What `what` returns, as soon as it is true."""
     until = time.monotonic() + within_s
     while time.monotonic() < until:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,22 +15,26 @@ from tests.cluster.conftest import Cluster
 from tests.cluster.manifests import RISK_POLICY, STRATEGY, changed
 from tests.cluster.operator_process import OperatorProcess, Process, as_account, eventually
 from tradewind.execution.executor.config import ExecutorConfig
+from tradewind.operators.plan.following import LEFT_SHARE
 
 
 @pytest.fixture
 def follower(cluster: Cluster, tmp_path: Path) -> Iterator[tuple[Process, Path]]:
     """A follower of the policy `paper`, after the operator made its account and was killed."""
     operator = OperatorProcess(cluster, tmp_path, "operator")
-    cluster.apply(RISK_POLICY, STRATEGY)
-    site = eventually(
-        lambda: cluster.run("get", "configmap", "executor-paper", "-o", r"jsonpath={.data.site\.json}").stdout
-    )
-    eventually(lambda: cluster.run("get", "rolebinding", "executor-paper").returncode == 0)
-    operator.kill()
+    try:
+        cluster.apply(RISK_POLICY, STRATEGY)
+        site = eventually(
+            lambda: cluster.run("get", "configmap", "executor-paper", "-o", r"jsonpath={.data.site\.json}").stdout
+        )
+        eventually(lambda: cluster.run("get", "rolebinding", "executor-paper").returncode == 0)
+    finally:
+        operator.kill()
+        print(operator.log.read_text())
     (tmp_path / "site.json").write_text(site)
     out = tmp_path / "config.json"
     arguments = ["tradewind.operators.follow", "--policy=paper", f"--namespace={cluster.namespace}", "--port=0"]
-    arguments += [f"--site={tmp_path / 'site.json'}", f"--out={out}"]
+    arguments += [f"--site={tmp_path / 'site.json'}", f"--out={out}", f"--state={tmp_path}"]
     process = Process(arguments, as_account(cluster, "executor-paper", tmp_path), tmp_path / "follower.log")
     yield process, out
     process.kill()
@@ -61,14 +66,67 @@ def test_a_limit_and_the_kill_switch_arrive_without_the_operator(
 def test_a_policy_that_cannot_be_followed_leaves_the_last_one(cluster: Cluster, follower: tuple[Process, Path]) -> None:
     process, out = follower
     eventually(lambda: process.get("/startz")[0] == 200)
-    cluster.apply(changed(RISK_POLICY, spec__strategies=["another"]))
-    eventually(lambda: "no Strategy is bound" in process.log.read_text())
+    # A limit's override that changes nothing: the API server can't know it, the planner does.
+    override = {"limit": "loss.weekly", "value": 0.05, "until": "2099-01-01T00:00:00Z", "by": "Ann", "reason": "test"}
+    cluster.apply(changed(RISK_POLICY, spec__overrides=[override]))
+    eventually(lambda: "the last policy stays: RiskPolicy/paper: overrides: loss.weekly" in process.log.read_text())
     assert told(out).policy_generation == 1
     cluster.apply(changed(RISK_POLICY, spec__limits__shorting=False))
-    assert (
-        eventually(lambda: (found := told(out)).policy_generation == 3 and found).engine["limits"]["allow_short"]
-        is False
-    )
+    after = eventually(lambda: (found := told(out)).policy_generation == 3 and found)
+    assert after.engine["limits"]["allow_short"] is False
+
+
+class Books(threading.Thread):
+    """Says what an executor says of its configuration (native/src/engine/reconfigure.cpp): no removal while held."""
+
+    def __init__(self, out: Path, held: set[str]) -> None:
+        super().__init__(daemon=True)
+        self.out, self.held, self.over = out, held, threading.Event()
+        self.record = out.parent / "executors" / "paper.policy.json"
+        self.record.parent.mkdir()
+
+    def run(self) -> None:
+        seen = None
+        while not self.over.wait(0.02):
+            if (stamp := self.out.stat().st_mtime_ns) == seen:
+                continue
+            seen = stamp
+            config = told(self.out)
+            missing = self.held - {strategy["uid"] for strategy in config.engine["strategies"]}
+            problem = f"engine.strategies: {missing} still has a position" if missing else ""
+            self.record.write_text(json.dumps({"generation": config.policy_generation, "problem": problem, "pid": 1}))
+
+
+def strategies(out: Path) -> set[str]:
+    return {strategy["uid"] for strategy in told(out).engine["strategies"]}
+
+
+def test_a_strategy_that_leaves_with_a_position_blocks_no_kill_switch(
+    cluster: Cluster, follower: tuple[Process, Path]
+) -> None:
+    process, out = follower
+    eventually(lambda: process.get("/startz")[0] == 200)
+    (uid,) = strategies(out)
+    held = {uid}
+    executor = Books(out, held)
+    executor.start()
+    cluster.apply(changed(STRATEGY, metadata__name="trend"))
+    cluster.apply(changed(RISK_POLICY, spec__strategies=["trend"]))
+    # The Role is the operator's to widen; it is dead, so a manager's hand does it here.
+    rule = [{"op": "add", "path": "/rules/1/resourceNames/-", "value": "trend"}]
+    cluster.ok("patch", "role", "executor-paper", "--type=json", f"--patch={json.dumps(rule)}")
+    cluster.ok("delete", "strategy", "momentum", "--wait=false")
+    eventually(lambda: len(strategies(out)) == 2)
+    eventually(lambda: "momentum left: engine.strategies" in process.log.read_text())
+    cluster.apply(changed(RISK_POLICY, spec__strategies=["trend"], spec__killSwitch__engaged=True))
+    after = eventually(lambda: (found := told(out)).kill_switch.engaged and found)
+    assert uid in strategies(out)
+    shares = {strategy["uid"]: strategy["capital_share"] for strategy in after.engine["strategies"]}
+    assert shares[uid] == LEFT_SHARE
+    held.clear()  # closed
+    eventually(lambda: uid not in strategies(out))
+    assert told(out).kill_switch.engaged
+    executor.over.set()
 
 
 def test_a_strategy_that_comes_is_followed_too(cluster: Cluster, follower: tuple[Process, Path]) -> None:

@@ -23,13 +23,16 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from tradewind.operators.crds.definitions import GROUP, VERSION
-from tradewind.operators.plan.following import configuration, site
+from tradewind.operators.follow.books import Books
+from tradewind.operators.plan.following import bound, configuration, site
 from tradewind.operators.plan.model import Object
 from tradewind.operators.run import health
 from tradewind.planning.pods import ClusterSite
 from tradewind.specs import SpecError
 
 STRATEGIES_EVERY_S = 5.0
+WITHOUT_EVERY_S = 10.0
+VERDICT_WITHIN_S = 5.0
 RETRY_S = 1.0
 WATCH_S = 300  # a watch is begun anew after this long
 TIMEOUT_S = 10
@@ -40,13 +43,13 @@ _log = logging.getLogger("tradewind.operators.follow")
 class Follower:
     """One executor's configuration file."""
 
-    def __init__(self, policy: str, namespace: str, where: ClusterSite, out: Path) -> None:
-        self._policy, self._namespace, self._where, self._out = policy, namespace, where, out
+    def __init__(self, policy: str, namespace: str, where: ClusterSite, books: Books) -> None:
+        self._policy, self._namespace, self._where, self._books = policy, namespace, where, books
         self._api = kubernetes.client.CustomObjectsApi()
         self._changed = threading.Event()
-        self._strategies: dict[str, Object] = {}
+        self._seen: dict[str, Object] = {}
         self._said = ""
-        self._passed = time.monotonic()
+        self._passed = self._tried = time.monotonic()
 
     def watch(self) -> None:
         """Sees changes of the policy, for ever."""
@@ -73,8 +76,7 @@ class Follower:
         while True:
             self._changed.clear()
             try:
-                self._write(self._render())
-                self._say("")
+                self._say(self._pass())
             except SpecError as error:
                 self._say(f"the last policy stays: {error}")
             except (ApiException, HTTPError) as error:
@@ -83,13 +85,43 @@ class Follower:
             self._passed = time.monotonic()
             self._changed.wait(STRATEGIES_EVERY_S)
 
-    def _render(self) -> str:
+    def _pass(self) -> str:
+        """One look at the documents; why the executor isn't configured with just those that are bound, or nothing.
+
+        The executor refuses a configuration without a strategy that still holds something, and a limit or the kill
+        switch in it as well. So what left stays in it, and going without is tried from time to time.
+        """
         policy = self._get("riskpolicies", self._policy)
         if policy is None:
             raise SpecError(f"RiskPolicy {self._policy} is gone")
         allowed = policy.get("spec", {}).get("strategies", [])
-        found = [strategy for name in allowed if (strategy := self._strategy(name)) is not None]
-        return configuration(policy, found, self._where)
+        trading = bound(policy, [s for name in allowed if (s := self._strategy(name)) is not None])
+        uids = {s["metadata"]["uid"] for s in trading}
+        left = [s for s in self._books.known() if s["metadata"]["uid"] not in uids]
+        whole = configuration(policy, trading, self._where, left)
+        self._books.remember([*trading, *left])
+        self._books.write(whole)
+        if not left:
+            return ""
+        names = ", ".join(s["metadata"]["name"] for s in left)
+        if not trading or time.monotonic() - self._tried < WITHOUT_EVERY_S:
+            return f"{names} left, and may still hold something"
+        self._tried = time.monotonic()
+        problem = self._try(configuration(policy, trading, self._where))
+        if problem:
+            self._books.write(whole)
+            return f"{names} left: {problem}"
+        self._books.remember(trading)
+        return ""
+
+    def _try(self, text: str) -> str:
+        """Writes a configuration; what the executor has against it."""
+        before, until = self._books.told_at(), time.monotonic() + VERDICT_WITHIN_S
+        self._books.write(text)
+        while self._books.told_at() == before:
+            if time.monotonic() > until or self._changed.wait(0.05):
+                return "the executor didn't say whether it can go without"
+        return self._books.verdict()
 
     def _strategy(self, name: str) -> Object | None:
         """A strategy, as last seen where it may not be read.
@@ -102,9 +134,9 @@ class Follower:
         except ApiException as error:
             if error.status != HTTP_FORBIDDEN:
                 raise
-            return self._strategies.get(name)
+            return self._seen.get(name)
         if found is not None:
-            self._strategies[name] = found
+            self._seen[name] = found
         return found
 
     def _get(self, plural: str, name: str) -> Object | None:
@@ -118,15 +150,6 @@ class Follower:
             raise
         return found
 
-    def _write(self, text: str) -> None:
-        """In one step: the executor never reads half a file."""
-        if self._out.exists() and self._out.read_text(encoding="utf-8") == text:
-            return
-        temporary = self._out.with_suffix(".new")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(self._out)
-        _log.info("%s: generation %s", self._out, json.loads(text)["policy_generation"])
-
     def _say(self, problem: str) -> None:
         if problem and problem != self._said:
             _log.warning("%s", problem)
@@ -134,13 +157,13 @@ class Follower:
 
     def started(self) -> str:
         """Why the executor can't start yet, or nothing."""
-        return "" if self._out.exists() else self._said or "the configuration is not written yet"
+        return "" if self._books.out.exists() else self._said or "the configuration is not written yet"
 
     def ready(self) -> str:
         """Why the account can't trade, or nothing: the executor's Control service must listen."""
-        if not self._out.exists():
+        if not self._books.out.exists():
             return self.started()
-        port = json.loads(self._out.read_text(encoding="utf-8"))["control_port"]
+        port = json.loads(self._books.out.read_text(encoding="utf-8"))["control_port"]
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError as error:
@@ -160,11 +183,13 @@ def main() -> None:
     parser.add_argument("--namespace", required=True, help="its namespace")
     parser.add_argument("--site", required=True, type=Path, help="JSON file that the operator wrote")
     parser.add_argument("--out", required=True, type=Path, help="the executor's configuration file")
+    parser.add_argument("--state", required=True, type=Path, help="directory of the executor's volume")
     parser.add_argument("--port", type=int, default=9101, help="of /startz, /livez, /readyz, /metrics; 0: a free one")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     kubernetes.config.load_config()
-    follower = Follower(given.policy, given.namespace, site(json.loads(given.site.read_bytes())), given.out)
+    books = Books(given.out, given.state, given.policy)
+    follower = Follower(given.policy, given.namespace, site(json.loads(given.site.read_bytes())), books)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))  # every write of the file is whole
     port = health.serve(given.port, {"/startz": follower.started, "/livez": follower.alive, "/readyz": follower.ready})

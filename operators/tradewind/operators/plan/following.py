@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 
 from tradewind.operators.config import Services
 from tradewind.operators.plan import documents
-from tradewind.operators.plan.model import Object, Ref, World
+from tradewind.operators.plan.model import Object, World, ref_of
 from tradewind.planning.binding import bind
 from tradewind.planning.pods import ClusterSite, executor_pod
-from tradewind.specs import SpecError
+from tradewind.specs import RiskPolicy, SpecError, Strategy
+
+# What a strategy that left but still holds something has of the capital: enough to be one, too little for new risk.
+LEFT_SHARE = 1e-6
 
 
 def site(told: Mapping[str, object]) -> ClusterSite:
@@ -22,22 +25,44 @@ def site(told: Mapping[str, object]) -> ClusterSite:
     return ClusterSite(services.bus, services.predictor, services.broker_url, features, port)
 
 
-def configuration(policy: Object, strategies: Sequence[Object], where: ClusterSite) -> str:
-    """The executor's configuration file.
+def bound(policy: Object, strategies: Sequence[Object]) -> list[Object]:
+    """Those of `strategies` that trade under the policy. Raises SpecError when the policy can't be followed."""
+    document = _policy(policy)
+    world = World({ref_of(s): s for s in strategies})
+    verdicts = bind(document, documents.strategies(world))
+    return [s for s in world.of("Strategy") if (v := verdicts.get(s["metadata"]["name"])) is not None and v.bound]
 
-    Raises SpecError when the policy can't be followed: the file of the last one that could stays.
+
+def configuration(policy: Object, strategies: Sequence[Object], where: ClusterSite, left: Sequence[Object] = ()) -> str:
+    """The executor's configuration file: these bound strategies, and those that `left` but may still hold something.
+
+    Raises SpecError when the policy can't be followed.
     """
-    name = policy["metadata"]["name"]
-    document = documents.policy(World({Ref("RiskPolicy", name): policy}), name)
-    if document is None:
-        documents.read(policy)  # says why
-        raise SpecError(f"RiskPolicy {name} is on its way out")
-    found = documents.strategies(World({Ref("Strategy", s["metadata"]["name"]): s for s in strategies}))
-    verdicts = bind(document, found)
-    bound = [s for s in found if s.metadata.name in verdicts and verdicts[s.metadata.name].bound]
-    if not bound:
-        raise SpecError(f"no Strategy is bound to RiskPolicy {name}")
+    trading = [*(_strategy(s) for s in strategies), *(_leaving(_strategy(s)) for s in left)]
+    document = _policy(policy)
+    if not trading:
+        raise SpecError(f"no Strategy is bound to RiskPolicy {document.metadata.name}")
+    names = [s.metadata.name for s in trading]
+    allowing = document.model_copy(update={"spec": document.spec.model_copy(update={"strategies": names})})
     try:
-        return json.dumps(executor_pod(document, bound, where).config, sort_keys=True)
+        return json.dumps(executor_pod(allowing, trading, where).config, sort_keys=True)
     except ValueError as error:
         raise SpecError(str(error)) from None
+
+
+def _policy(found: Object) -> RiskPolicy:
+    if "deletionTimestamp" in found["metadata"]:
+        raise SpecError(f"RiskPolicy {found['metadata']['name']} is on its way out")
+    document = documents.read(found)
+    assert isinstance(document, RiskPolicy)
+    return document
+
+
+def _strategy(found: Object) -> Strategy:
+    document = documents.read(found)
+    assert isinstance(document, Strategy)
+    return document
+
+
+def _leaving(strategy: Strategy) -> Strategy:
+    return strategy.model_copy(update={"spec": strategy.spec.model_copy(update={"capital_share": LEFT_SHARE})})

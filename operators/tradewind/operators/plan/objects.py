@@ -149,6 +149,7 @@ def _executor_pod(name: str, policy: str, workload: Workload, config: OperatorCo
             f"--namespace={config.namespace}",
             f"--site={_SITE}/site.json",
             f"--out={_CONFIG}/config.json",
+            f"--state={STATE_DIR}",
             f"--port={PORT}",
         ],
         "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
@@ -162,6 +163,7 @@ def _executor_pod(name: str, policy: str, workload: Workload, config: OperatorCo
             {"name": "config", "mountPath": _CONFIG},
             {"name": "site", "mountPath": _SITE, "readOnly": True},
             {"name": "token", "mountPath": _TOKEN, "readOnly": True},
+            {"name": "journal", "mountPath": STATE_DIR},
         ],
     }
     executor = {
