@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "link_venue.hpp"
 #include "tradewind/link/alpaca_link.hpp"
@@ -228,6 +230,41 @@ TEST(AlpacaLink, ARateLimitThatDoesNotClearEndsInARejection) {
   const BrokerEvent event = f.log.wait_for(Kind::kSubmitRejected);
   EXPECT_EQ(event.http_status, 429);
   EXPECT_EQ(event.code, kCodeRateLimited);
+}
+
+// As the broker says, in seconds or by the clock; cancels do not wait for it.
+TEST(AlpacaLink, AfterARateLimitNewOrdersWaitAsLongAsTheBrokerSays) {
+  using namespace std::chrono;
+  for (const bool by_clock : {false, true}) {
+    steady_clock::time_point refused, taken;
+    std::atomic<int> asked{0};
+    Fixture f([&](const VenueRequest& request) -> VenueReply {
+      if (request.method == "DELETE") return {204, ""};
+      const int number = ++asked;
+      if (number == 2) taken = steady_clock::now();
+      if (number > 1) return accept_order(request);
+      refused = steady_clock::now();
+      VenueReply no{429, R"({"code":42910000,"message":"rate limit exceeded"})"};
+      const auto reset = floor<seconds>(system_clock::now().time_since_epoch()).count() + 3;
+      if (by_clock)
+        no.headers.emplace_back("X-RateLimit-Reset", std::to_string(reset));
+      else
+        no.headers.emplace_back("Retry-After", "2");
+      return no;
+    });
+    f.link.send(submit(1, "first"));
+    while (asked == 0) std::this_thread::sleep_for(milliseconds(1));
+    std::this_thread::sleep_for(milliseconds(200));
+    f.link.send(submit(2, "second"));
+    f.link.send(other(RequestKind::kCancel, 3, "x"));
+    f.log.wait_for(Kind::kSubmitAccepted, 2);
+    EXPECT_GE(taken - refused, seconds(2) - milliseconds(1));
+    std::vector<std::string> methods;
+    for (const VenueRequest& request : f.venue.requests()) {
+      if (request.method != "GET") methods.push_back(request.method);
+    }
+    EXPECT_EQ(methods, (std::vector<std::string>{"POST", "DELETE", "POST", "POST"}));
+  }
 }
 
 TEST(AlpacaLink, ACancelPassesWhenTheBudgetForOrdersIsSpent) {

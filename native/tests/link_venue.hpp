@@ -11,6 +11,7 @@
 #include <mutex>
 #include <ostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tradewind/link/broker_config.hpp"
@@ -33,6 +34,7 @@ struct VenueReply {
   int status = 200;
   std::string body = "{}";
   Way way = Way::kWhole;
+  std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
 // For the names of parameterised tests.

@@ -181,6 +181,7 @@ struct Venue::Impl {
     }
     http::response<http::string_body> response(static_cast<http::status>(reply.status), 11, reply.body);
     response.keep_alive(reply.way != Way::kLastOne);
+    for (const auto& [name, value] : reply.headers) response.set(name, value);
     if (reply.status != 204) response.prepare_payload();
     std::ostringstream text;
     text << response;

@@ -4,6 +4,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <charconv>
 
 namespace tradewind {
 
@@ -13,6 +14,13 @@ namespace http = boost::beast::http;
 namespace {
 
 constexpr std::size_t kMaxBody = 32U << 20;  // 500 orders are about 600 kB
+
+// -1: not a whole number up to `most`, such as Retry-After's other form, a date.
+std::int64_t whole_number(std::string_view text, std::int64_t most) {
+  std::int64_t value = -1;
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return fault == std::errc{} && end == text.data() + text.size() && value >= 0 && value <= most ? value : -1;
+}
 
 }  // namespace
 
@@ -39,6 +47,9 @@ std::optional<HttpAnswer> parse_http_answer(std::string_view bytes, bool over, b
   answer.keep_alive = parser.keep_alive() && !over;
   answer.used = used;
   answer.status = static_cast<int>(parser.get().result_int());
+  const auto& header = parser.get().base();
+  answer.retry_after = static_cast<int>(whole_number(header[http::field::retry_after], 86'400));
+  answer.rate_reset = whole_number(header["X-RateLimit-Reset"], 1LL << 40);
   answer.body = std::move(parser.get().body());
   return answer;
 }

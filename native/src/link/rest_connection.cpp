@@ -112,7 +112,9 @@ asio::awaitable<void> RestConnection::read_answers(const OnAnswer& on_answer) {
     const bool keep_alive = parsed->keep_alive && parsed->used == plain_.size();
     plain_.clear();
     if (!keep_alive) open = false;
-    if (!answered(on_answer, {parsed->status, std::move(parsed->body)}, keep_alive)) break;
+    if (!answered(on_answer, {parsed->status, std::move(parsed->body), parsed->retry_after, parsed->rate_reset},
+                  keep_alive))
+      break;
   }
   close();
 }

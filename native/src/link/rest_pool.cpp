@@ -23,6 +23,7 @@ namespace {
 
 constexpr milliseconds kTick{20};
 constexpr std::size_t kPage = 500;
+constexpr milliseconds kLongestPause{60'000};  // the broker counts by the minute
 
 [[nodiscard]] bool is_cancel(const Call& call) {
   return call.step == Call::Step::kRequest && call.request.kind == RequestKind::kCancel;
@@ -134,7 +135,7 @@ SendStamps RestPool::send(const BrokerRequest& request) {
   bool first_in_line = false;
   if (find_idle() != nullptr) {
     const std::scoped_lock lock(mutex_);
-    first_in_line = waiting_.empty() && budget_.take(now, is_cancel(call));
+    first_in_line = waiting_.empty() && may_go(call, now) && budget_.take(now, is_cancel(call));
   }
   SendStamps stamps;
   if (first_in_line && !fenced(call)) {
@@ -177,7 +178,7 @@ void RestPool::enqueue(const Call& call) {
 
 bool RestPool::take_next(std::int64_t now_ns, Call& call) {
   const std::scoped_lock lock(mutex_);
-  const auto due = [now_ns](const Call& waiting) { return waiting.not_before <= now_ns; };
+  const auto due = [&](const Call& waiting) { return may_go(waiting, now_ns); };
   auto next = std::find_if(waiting_.begin(), waiting_.end(),
                            [&](const Call& waiting) { return is_cancel(waiting) && due(waiting); });
   if (next == waiting_.end()) next = std::find_if(waiting_.begin(), waiting_.end(), due);
@@ -220,8 +221,10 @@ void RestPool::pump() {
 void RestPool::expire() {
   const std::int64_t now = monotonic_ns();
   std::vector<Call> expired;
+  bool limited = false;
   {
     const std::scoped_lock lock(mutex_);
+    limited = now < paused_until_;
     const auto late = std::stable_partition(waiting_.begin(), waiting_.end(),
                                             [now](const Call& call) { return call.give_up_at >= now; });
     expired.assign(late, waiting_.end());
@@ -229,25 +232,40 @@ void RestPool::expire() {
   }
   const std::string within = " within " + std::to_string(config_.retry.count()) + " ms";
   for (const Call& call : expired) {
-    const bool limited = call.attempts > 0 && call.not_before > 0;
     sink_.deliver(
-        limited ? never_sent(call.request, 429, kCodeRateLimited, "the broker's rate limit did not clear" + within)
-                : never_sent(call.request, 503, 0, "no connection to the broker or no request budget" + within));
+        limited || call.not_before > 0
+            ? never_sent(call.request, 429, kCodeRateLimited, "the broker's rate limit did not clear" + within)
+            : never_sent(call.request, 503, 0, "no connection to the broker or no request budget" + within));
   }
 }
 
-void RestPool::on_answer(const Call& call, const RestConnection::Answer& answer) {
-  if (answer.status == 429) {
-    // Refused before it was looked at: the one answer after which an order may be sent again as it is.
-    const std::int64_t now = monotonic_ns();
-    Call again = call;
-    again.not_before = now + ns(std::min(milliseconds(100) * (1 << std::min(call.attempts, 6)), milliseconds(5'000)));
-    ++again.attempts;
-    const std::scoped_lock lock(mutex_);
-    budget_.exhaust(now);
-    waiting_.insert(waiting_.begin(), again);
-    return;
+// Refused before it was looked at: the one answer after which an order may be sent again as it is. Until the broker
+// takes requests again, as its headers say or by a growing guess, everything waits but cancels.
+void RestPool::on_rate_limit(const Call& call, const RestConnection::Answer& answer) {
+  const std::int64_t now = monotonic_ns();
+  const milliseconds guess = std::min(milliseconds(100) * (1 << std::min(call.attempts, 6)), milliseconds(5'000));
+  milliseconds said{0};
+  if (answer.retry_after >= 0) {
+    said = std::chrono::seconds(answer.retry_after);
+  } else if (answer.rate_reset >= 0) {
+    const std::chrono::sys_seconds reset{std::chrono::seconds(answer.rate_reset)};
+    said = std::chrono::ceil<milliseconds>(reset - std::chrono::system_clock::now());
   }
+  Call again = call;
+  ++again.attempts;
+  again.not_before = now + ns(guess);
+  const std::scoped_lock lock(mutex_);
+  paused_until_ = std::max(paused_until_, now + ns(std::clamp(said, guess, kLongestPause)));
+  budget_.exhaust(now);
+  waiting_.insert(waiting_.begin(), again);
+}
+
+bool RestPool::may_go(const Call& call, std::int64_t now_ns) const {
+  return call.not_before <= now_ns && (is_cancel(call) || now_ns >= paused_until_);
+}
+
+void RestPool::on_answer(const Call& call, const RestConnection::Answer& answer) {
+  if (answer.status == 429) return on_rate_limit(call, answer);
   if (call.step != Call::Step::kRequest) {
     on_snapshot_answer(call, answer);
   } else {

@@ -42,6 +42,8 @@ class RestConnection {
   struct Answer {
     int status = 0;
     std::string body;
+    int retry_after = -1;  // see HttpAnswer
+    std::int64_t rate_reset = -1;
   };
   struct Lost {
     Call call;

@@ -39,6 +39,8 @@ class RestPool {
   [[nodiscard]] std::string_view encode(const Call& call, RequestBytes& bytes, RequestBuffer& buffer) const;
   [[nodiscard]] RestConnection* find_idle();
 
+  void on_rate_limit(const Call& call, const RestConnection::Answer& answer);
+  [[nodiscard]] bool may_go(const Call& call, std::int64_t now_ns) const;  // under mutex_
   void on_answer(const Call& call, const RestConnection::Answer& answer);
   void on_lost(const RestConnection::Lost& lost);
   void on_snapshot_answer(const Call& call, const RestConnection::Answer& answer);
@@ -57,7 +59,8 @@ class RestPool {
 
   std::mutex mutex_;  // guards what follows
   RateBudget budget_;
-  std::vector<Call> waiting_;  // oldest first; reserved
+  std::int64_t paused_until_ = 0;  // monotonic: the broker has said when it takes more than cancels
+  std::vector<Call> waiting_;      // oldest first; reserved
 };
 
 }  // namespace tradewind
