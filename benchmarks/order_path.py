@@ -44,7 +44,9 @@ def engine_config(symbols: list[str]) -> dict[str, Any]:
     """Every limit is on, and wide enough that none denies."""
     limits: dict[str, Any] = {name: 1.0 for name in limit_names() if name.endswith("_pct")}
     limits |= dict.fromkeys(("session_skip_first_ns", "session_skip_last_ns", "feed_lost_after_ns"))
-    limits |= {"broker_lost_after_ns": 3_600 * 10**9, "reentry_step": 0.25}
+    limits |= dict.fromkeys(("extended_before_ns", "extended_after_ns", "feed_silent_after_ns"))
+    limits |= {"broker_lost_after_ns": 3_600 * 10**9, "reentry_step": 0.25, "gap_move_sigmas": 0.5}
+    limits |= {"breaker_failures": 5, "breaker_pause_ns": 5 * 10**9}
     limits |= {"adverse_move_sigmas": 2.0, "assumed_volatility": 0.5, "max_estimate_age_ns": 3_600 * 10**9}
     limits |= {"max_turnover_pct": 100.0, "max_position_notional": "1000000"}
     limits |= {"max_order_notional": "1000000", "max_price_age_ns": 3_600 * 10**9, "max_orders_per_minute": 10**8}

@@ -280,6 +280,29 @@ std::vector<Scenario> scenarios() {
          hold(d, "AAA", 10'000, 50);
          want(1300)(d);  // 630,000 at 1 % and the root of 252
        }},
+      {C::kExtendedHours, [](EngineConfig& c) { c.limits.extended_before = c.limits.extended_after = 0; },
+       intent([](Intent& i) {
+         limit_at(i, 100);
+         i.terms.extended_hours = true;
+       })},
+      {C::kBrokerFailing,
+       [](EngineConfig& c) {
+         c.limits.breaker_failures = 1;
+         c.limits.breaker_pause = kSecond;
+       },
+       [](Desk& d) {
+         BrokerEvent lost;
+         lost.kind = BrokerEventKind::kSnapshotFailed;
+         d.feed(lost);
+         want(1)(d);
+       }},
+      {C::kFeedSilent, limit(&L::feed_silent_after, kSecond),
+       [](Desk& d) {
+         d.feed(SessionUpdate{d.now - kSecond, d.now + 3600 * kSecond, d.now + 86'400 * kSecond});
+         d.now += 2 * kSecond;
+         d.feed(TimeUpdate{});
+         want(1)(d);
+       }},
       {C::kSessionUnknown, session_limits, want(1)},
       {C::kOutOfSession, session_limits,
        [](Desk& d) {

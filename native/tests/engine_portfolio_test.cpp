@@ -210,5 +210,71 @@ TEST(Portfolio, EstimatesAreCarriedOverByNameWhenTheSymbolsChange) {
   EXPECT_EQ(code_of(d, "IBM", 500), RejectCode::kOk);
 }
 
+// Quantity times the distance to the stop, and no nearer than a gap: estimates of 1 % a day make that 0.5 % or 0.5.
+TEST(Portfolio, AStopSaysWhatATradeRisks) {
+  const auto most = [](double stop, double limit_price, std::int64_t sign, std::int64_t gap) {
+    EngineConfig config = config_of({"IBM"}, {"a"});
+    config.limits.trade_risk = 2'000;  // 2,000 of a million
+    config.limits.gap_move = gap;
+    std::int64_t low = 0, high = 39'000;
+    while (high - low > 1) {
+      Desk d(config);
+      d.connect();
+      d.bar("IBM", 100);
+      estimates(d, {{"IBM", {0.01, -0.01}}});
+      Intent i = d.intent_of("a", "IBM", sign * (low + high) / 2);
+      i.reference_price = dollars(100);
+      i.stop_loss = dollars(stop);
+      if (limit_price > 0) {
+        i.order_type = OrderType::kLimit;
+        i.limit_price = dollars(limit_price);
+      }
+      d.feed(i);
+      d.flush();
+      const IntentVerdict v = d.verdicts(i.id).at(0);
+      EXPECT_TRUE(v.accepted || v.code == RejectCode::kTradeRisk) << to_string(v.code);
+      (v.accepted ? low : high) = (low + high) / 2;
+    }
+    return low;
+  };
+  constexpr std::int64_t half = kRatioScale / 2;
+  EXPECT_NEAR(static_cast<double>(most(0, 0, 1, half)), 1000, 1);  // none: two deviations of 1 %
+  EXPECT_EQ(most(96, 0, 1, half), 500);
+  EXPECT_EQ(most(98, 0, 1, half), 1000);
+  EXPECT_EQ(most(99, 0, 1, half), 2000);
+  EXPECT_EQ(most(101, 0, -1, half), 2000);
+  EXPECT_NEAR(static_cast<double>(most(99.9, 0, 1, half)), 4000, 1);  // nearer than an overnight gap
+  EXPECT_EQ(most(99.9, 0, 1, kNoLimit), 20'000);
+  EXPECT_EQ(most(99, 101, 1, half), 1000);   // it may be bought at 101
+  EXPECT_EQ(most(99, 99.5, 1, half), 2000);  // ... and at 99.50 it might never be
+}
+
+TEST(Portfolio, AStopProtectsItsOwnStrategysPartOnly) {
+  EngineConfig config = config_of({"IBM"}, {"a", "b"});
+  config.limits.trade_risk = 2'000;
+  config.limits.gap_move = kRatioScale / 2;
+  Desk d(config);
+  d.connect();
+  d.bar("IBM", 100);
+  estimates(d, {{"IBM", {0.01, -0.01}}});
+  const auto code = [&d](const std::string& strategy, std::int64_t target, double stop) {
+    d.now += kSecond;
+    Intent i = d.intent_of(strategy, "IBM", target);
+    i.reference_price = dollars(100);
+    i.stop_loss = dollars(stop);
+    d.feed(i);
+    d.flush();
+    d.now += kSecond;
+    d.bar("IBM", 100);
+    const IntentVerdict v = d.verdicts(i.id).at(0);
+    return v.accepted ? RejectCode::kOk : v.code;
+  };
+  EXPECT_EQ(code("a", 1000, 99), RejectCode::kOk);  // 1,000 at risk
+  EXPECT_EQ(code("b", 501, 0), RejectCode::kTradeRisk);
+  EXPECT_EQ(code("b", 499, 0), RejectCode::kOk);  // and 998 more
+  EXPECT_EQ(d.position("IBM"), 1499);
+  EXPECT_EQ(code("a", 1002, 99), RejectCode::kTradeRisk);
+}
+
 }  // namespace
 }  // namespace tradewind::testing

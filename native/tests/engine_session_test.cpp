@@ -116,6 +116,55 @@ TEST(Session, AnOlderOrContradictorySessionIsNotTaken) {
   EXPECT_EQ(d.all<Alert>().back().text.view(), "a session whose times contradict each other was ignored");
 }
 
+// The verdict on a limit order for extended hours at `at`; `before` and `after` as the policy has them.
+IntentVerdict extended_at(Time at, std::int64_t before, std::int64_t after, bool asks = true) {
+  EngineConfig config = with_calendar(false);
+  config.limits.extended_before = before;
+  config.limits.extended_after = after;
+  Desk d(config);
+  d.now = kOpen;
+  d.connect();
+  d.feed(SessionUpdate{kOpen, kClose, kNextOpen});
+  d.now = at;
+  d.bar("IBM", 100);
+  Intent i = d.intent_of("a", "IBM", 1);
+  i.order_type = OrderType::kLimit;
+  i.limit_price = dollars(100);
+  i.terms.extended_hours = asks;
+  d.feed(i);
+  d.flush();
+  return d.verdicts(i.id).at(0);
+}
+
+TEST(Session, ExtendedHoursAreForOrdersThatAskForThemWhereThePolicyAllowsIt) {
+  constexpr Time before = 330 * kMinute, after = 240 * kMinute;
+  struct Case {
+    Time at;
+    bool passes;
+  };
+  const std::vector<Case> cases = {
+      {kOpen, false},  // the session's own first and last minutes are left out as ever
+      {kOpen + 5 * kMinute, true},
+      {kClose - 1, false},
+      {kClose, true},
+      {kClose + after - 1, true},
+      {kClose + after, false},
+      {kNextOpen - before - 1, false},
+      {kNextOpen - before, true},
+      {kNextOpen - 1, true},
+  };
+  for (const auto& [at, passes] : cases) {
+    const IntentVerdict v = extended_at(at, before, after);
+    EXPECT_EQ(v.accepted, passes) << (at - kOpen) / kMinute;
+    EXPECT_EQ(v.code, passes ? RejectCode::kOk : RejectCode::kOutOfSession);
+    EXPECT_EQ(extended_at(at, 0, 0).code,
+              RejectCode::kExtendedHours);  // in the session, too: it would work on after it
+    EXPECT_EQ(extended_at(at, before, after, false).accepted, at == kOpen + 5 * kMinute);
+  }
+  // Half a day ends early, and so does its evening: both are measured from the session's own times.
+  EXPECT_TRUE(extended_at(kClose + kMinute, kNoLimit, kNoLimit).accepted);
+}
+
 TEST(Session, WithoutTheLimitNoCalendarIsNeeded) {
   Desk d(config_of({"IBM"}, {"a"}));
   d.connect();

@@ -55,8 +55,8 @@ struct OrderTerms {
   bool operator==(const OrderTerms&) const = default;
 };
 
-// Why an order closes a position that no intent asked to close.
-enum class ExitReason : std::uint8_t { kNone = 0, kStopLoss = 1, kTakeProfit = 2 };
+// Why an order closes a position, or a part of one, that no intent asked to close.
+enum class ExitReason : std::uint8_t { kNone = 0, kStopLoss = 1, kTakeProfit = 2, kLimitBreach = 3 };
 
 // ---- inputs -------------------------------------------------------------------------------------------------------
 

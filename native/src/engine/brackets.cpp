@@ -24,7 +24,8 @@ void Engine::State::check_brackets(std::uint32_t symbol, const BarUpdate& bar) {
   for (std::size_t k = 0; k < strategy_count; ++k) {
     Sub& s = sub(k, symbol);
     const std::int64_t position = s.book.position;
-    if (position == 0 || s.exit != ExitReason::kNone) continue;
+    const bool leaving = s.exit == ExitReason::kStopLoss || s.exit == ExitReason::kTakeProfit;
+    if (position == 0 || leaving) continue;
     const Money stop = s.stop_loss, take = s.take_profit;
     const bool is_long = position > 0;
     const bool stopped = stop.raw > 0 && (is_long ? bar.low <= stop : bar.high >= stop);

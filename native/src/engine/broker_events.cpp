@@ -47,6 +47,7 @@ Order* Engine::State::find_order(const BrokerEvent& event) {
 
 void Engine::State::on_broker(const BrokerEvent& event) {
   stream_id = std::max(stream_id, event.stream_id);
+  hear_answer(event);
   switch (event.kind) {
     case BrokerEventKind::kNone:
       return;

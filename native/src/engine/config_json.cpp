@@ -62,6 +62,13 @@ constexpr std::array kLimitKeys = {
     LimitKey{"rapid_decline_pct", &RiskLimits::rapid_decline, LimitKind::kRatio},
     LimitKey{"feed_lost_after_ns", &RiskLimits::feed_lost_after, LimitKind::kWhole},
     LimitKey{"broker_lost_after_ns", &RiskLimits::broker_lost_after, LimitKind::kWhole},
+    LimitKey{"cut_tolerance_pct", &RiskLimits::cut_tolerance, LimitKind::kRatio},
+    LimitKey{"gap_move_sigmas", &RiskLimits::gap_move, LimitKind::kRatio},
+    LimitKey{"extended_before_ns", &RiskLimits::extended_before, LimitKind::kWhole},
+    LimitKey{"extended_after_ns", &RiskLimits::extended_after, LimitKind::kWhole},
+    LimitKey{"breaker_failures", &RiskLimits::breaker_failures, LimitKind::kWhole},
+    LimitKey{"breaker_pause_ns", &RiskLimits::breaker_pause, LimitKind::kWhole},
+    LimitKey{"feed_silent_after_ns", &RiskLimits::feed_silent_after, LimitKind::kWhole},
 };
 
 // One JSON object whose keys must all be asked for.
@@ -336,6 +343,14 @@ void validate(EngineConfig& c) {
   if (calendar != (c.limits.skip_last != kNoLimit) ||
       (calendar && (c.limits.skip_first > day || c.limits.skip_last > day))) {
     throw ConfigError("limits.session_skip_first_ns, session_skip_last_ns: give both, at most a day, or neither");
+  }
+  constexpr std::int64_t hour = 3600LL * 1'000'000'000;
+  const auto& l = c.limits;
+  if (l.breaker_failures != kNoLimit && (l.breaker_failures == 0 || l.breaker_pause > hour))
+    throw ConfigError("limits.breaker_failures, breaker_pause_ns: give at least 1, and at most an hour");
+  if ((l.extended_before == kNoLimit) != (l.extended_after == kNoLimit) ||
+      (l.extended_before != kNoLimit && (l.extended_before > day || l.extended_after > day))) {
+    throw ConfigError("limits.extended_before_ns, extended_after_ns: give both, at most a day, or neither");
   }
   if (c.max_orders < 2 * c.symbols.size() + 16)
     throw ConfigError("engine.max_orders: give at least twice the number of symbols plus 16");

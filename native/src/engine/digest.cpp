@@ -77,7 +77,7 @@ std::string Engine::state_hash() const {
       hash.update_u8(static_cast<std::uint8_t>(sub.phase));
       hash.update_i64(sub.phase == SubPhase::kIdle ? sub.book.position : sub.target);
       if (sub.phase != SubPhase::kIdle) hash.update_i64(sub.interim);
-      if (sub.stop_loss.raw == 0 && sub.take_profit.raw == 0) continue;
+      if (sub.stop_loss.raw == 0 && sub.take_profit.raw == 0 && sub.exit == ExitReason::kNone) continue;
       hash.update_i64(sub.stop_loss.raw);
       hash.update_i64(sub.take_profit.raw);
       hash.update_u8(static_cast<std::uint8_t>(sub.exit));

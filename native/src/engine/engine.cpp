@@ -28,6 +28,8 @@ Engine::State::State(EngineConfig c)
       estimates(symbol_count),
       staged(symbol_count),
       group_gross(symbol_count),
+      kept(symbol_count),
+      kept_for(symbol_count),
       assumed_move(
           daily_move(config.limits.assumed_volatility == kNoLimit ? kRatioScale : config.limits.assumed_volatility)) {
   std::vector<Sector> sectors;
@@ -137,12 +139,14 @@ void Engine::State::apply_overrides() {
   }
   overrides_told = true;
   config.limits = limits_at(given, now);
+  cut_due = true;
 }
 
 // Everything that waits for time: it passes only with inputs.
 void Engine::State::run_timers() {
   const bool due = config.reconcile_every > 0 && ready && now - reconciled_at >= config.reconcile_every;
   if (due && reconcile.retry_next == 0) reconcile_soon();
+  try_broker();
   if (reconcile.retry_next != 0 && now >= reconcile.retry_next && link_up) ask_snapshot();
   if (now < timers_due) return;
   timers_due = std::numeric_limits<Time>::max();

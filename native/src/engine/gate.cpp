@@ -1,4 +1,5 @@
 // Core: what the risk gate is shown: a snapshot of the account as one symbol's request would meet it.
+#include <algorithm>
 #include <cstdlib>
 
 #include "state.hpp"
@@ -18,6 +19,8 @@ RiskSnapshot Engine::State::snapshot(std::uint32_t symbol) const {
   s.shutdown = shutdown;
   s.fenced = fenced;
   s.link_up = link_up;
+  s.broker_rest = rest.state;
+  s.market_data = feed;
   s.reconciled = ready;
   s.mismatch = own.mismatch;
   s.broker_position = Quantity{own.broker_position};
@@ -70,9 +73,45 @@ bool Engine::State::rests_overnight(std::uint32_t symbol) const {
   return all;
 }
 
+// Of the position after the order, the part that stop-losses protect, and what that part loses if each is reached: from
+// the last price, or from the order's own where that is worse. A stop counts as no nearer than an overnight gap,
+// because the engine sees it with a bar and leaves at the next price. Where strategies hold against each other, what
+// has no stop counts first.
+void Engine::State::note_stops(std::uint32_t symbol, RiskRequest& request) const {
+  const RiskLimits& l = config.limits;
+  const std::int64_t after = symbols[symbol].book.position + request.quantity.raw;
+  if (l.trade_risk == kNoLimit && l.trade_risk_hard == kNoLimit) return;
+  const Int128 price = symbols[symbol].price.raw;
+  const Int128 own = own_price(request.order_type, request.limit_price, request.terms).raw;
+  const Int128 entry = own == 0 ? price : after > 0 ? std::max(price, own) : std::min(price, own);
+  const std::int64_t move = estimates[symbol].known ? estimates[symbol].move : assumed_move;
+  const Int128 gap = l.gap_move == kNoLimit ? Int128{0} : ((price * move) >> kReturnBits) * l.gap_move / kRatioScale;
+  const auto lost = [&](Int128 from, Money stop, Int128 quantity) {
+    const Int128 distance = after > 0 ? from - stop.raw : stop.raw - from;
+    return std::max(distance, gap) * quantity / kQuantityScale;
+  };
+  Int128 stopped = 0, open = 0, risk = 0;
+  for (std::size_t k = 0; k < strategy_count; ++k) {
+    const Sub& s = sub(k, symbol);
+    const std::int64_t wish = s.book.position + wanted(s);
+    if (wish == 0 || (wish < 0) != (after < 0)) continue;
+    const Money stop = s.phase == SubPhase::kPending ? intents[s.intent].intent.stop_loss : s.stop_loss;
+    const Int128 all = std::abs(wish);
+    const bool held_alike = s.book.position != 0 && (s.book.position < 0) == (after < 0);
+    const Int128 held = std::min<Int128>(all, held_alike ? std::abs(s.book.position) : 0);
+    (stop.raw > 0 ? stopped : open) += all;
+    if (stop.raw > 0) risk += lost(price, stop, held) + lost(entry, stop, all - held);
+  }
+  const Int128 covered = std::min(stopped, std::max<Int128>(std::abs(after) - open, 0));
+  if (covered == 0) return;
+  request.stopped = static_cast<std::int64_t>(covered);
+  request.stop_risk = covered == stopped ? risk : risk / stopped * covered;
+}
+
 Denial Engine::State::gate(std::uint32_t symbol, RiskRequest request) const {
   request.reduce_only = reduces(symbol, request.quantity.raw);
   request.rests_overnight = rests_overnight(symbol);
+  if (!request.reduce_only) note_stops(symbol, request);
   return check_risk(Stage::kOrder, request, snapshot(symbol));
 }
 

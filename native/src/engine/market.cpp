@@ -32,12 +32,14 @@ std::int64_t fit(Int128 value) {
 
 void Engine::State::on_bar(const BarUpdate& bar) {
   feed_seen = now;
+  hear_bar(bar);
   if (bar.event_time > bar_time) {
     evaluate();  // the bars of one time are taken together: half of them are no picture of the account
     bar_time = bar.event_time;
   }
   if (bar.context) {
     if (bar.volatility_index > 0) volatility_index = bar.volatility_index;
+    cut_due = true;
     return;
   }
   const std::uint32_t index = symbol_index.find(bar.symbol);
@@ -49,6 +51,7 @@ void Engine::State::on_bar(const BarUpdate& bar) {
   if (bar.event_time <= state.price_time) return;
   state.price_time = bar.event_time;
   state.price = bar.close;
+  cut_due = true;
   tapes[index].add(bar.event_time, bar.close, bar.volume);
   if (state.cross_pending && bar.event_time > state.cross_after) cross(index, bar.open);
   refresh(index);
@@ -217,6 +220,10 @@ RiskRecord Engine::State::risk_record() const {
   r.trades_today = calendar.trades_today;
   r.consecutive_losses = calendar.losses;
   r.time = now;
+  r.broker_rest = rest.state;
+  r.broker_stream = stream_state();
+  r.market_data = feed;
+  r.estimates = estimates_state();
   return r;
 }
 
@@ -226,7 +233,9 @@ void Engine::State::publish_risk() {
   const RiskRecord& last = last_risk;
   const bool changed = risk.kill_switch != last.kill_switch || risk.paused != last.paused || risk.ready != last.ready ||
                        risk.size_factor != last.size_factor || risk.trades_today != last.trades_today ||
-                       risk.consecutive_losses != last.consecutive_losses;
+                       risk.consecutive_losses != last.consecutive_losses || risk.broker_rest != last.broker_rest ||
+                       risk.broker_stream != last.broker_stream || risk.market_data != last.market_data ||
+                       risk.estimates != last.estimates;
   if (changed) {
     last_risk = risk;
     RiskRecord told = risk;

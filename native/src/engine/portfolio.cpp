@@ -20,6 +20,7 @@ void Engine::State::on_estimate(const RiskEstimate& estimate) {
   scenarios = Scenarios{};
   scenarios.count = estimate.count;
   estimate_time = estimate.time;
+  cut_due = true;
   std::fill(group_gross.begin(), group_gross.end(), Int128{0});
   for (std::uint32_t s = 0; s < symbol_count; ++s) carry_exposure(s, +1);
 }

@@ -23,13 +23,15 @@ Int128 value_of(std::int64_t quantity, const RiskSnapshot& s) {
   return amount < 0 ? -amount : amount;
 }
 
-// The position after the order, or now if that is larger, at its adverse move.
+// The position after the order, or now if that is larger: what a stop protects at its stop, the rest at its adverse
+// move.
 Int128 at_risk(const RiskRequest& r, const RiskSnapshot& s) {
   const std::int64_t after = s.position.raw + r.quantity.raw;
   const std::int64_t most = std::max(std::abs(s.position.raw), std::abs(after));
   const Estimate& e = estimate_of(s);
   const std::int64_t move = e.known ? e.move : s.assumed_move;
-  return quotient<kRatioScale>(((value_of(most, s) * move) >> kReturnBits) * s.limits->adverse_move);
+  const std::int64_t open = std::max<std::int64_t>(most - r.stopped, 0);
+  return r.stop_risk + quotient<kRatioScale>(((value_of(open, s) * move) >> kReturnBits) * s.limits->adverse_move);
 }
 
 std::int64_t clamped(Int128 value) {

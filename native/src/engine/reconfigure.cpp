@@ -147,6 +147,10 @@ void Engine::State::carry_estimates(const State& old, std::span<const std::uint3
   link_up_at = old.link_up_at;
   link_down_at = old.link_down_at;
   breaches = old.breaches;
+  cut_due = true;
+  rest = old.rest;
+  feed = old.feed;
+  feed_trial = old.feed_trial;
   estimate_time = old.estimate_time;
   scenarios.count = old.scenarios.count;
   for (std::size_t i = 0; i < old.symbol_count; ++i) {

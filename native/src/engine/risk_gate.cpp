@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "portfolio_checks.hpp"
+#include "session_checks.hpp"
 #include "tradewind/engine/order_terms.hpp"
 
 namespace tradewind {
@@ -63,6 +64,13 @@ Denial kill_switch(const RiskRequest&, const RiskSnapshot& s) {
 Denial shutdown(const RiskRequest&, const RiskSnapshot& s) { return s.shutdown ? deny(RejectCode::kShutdown) : kPass; }
 Denial lease(const RiskRequest&, const RiskSnapshot& s) { return s.fenced ? deny(RejectCode::kLeaseLost) : kPass; }
 Denial paused(const RiskRequest&, const RiskSnapshot& s) { return s.paused ? deny(RejectCode::kPaused) : kPass; }
+// The dependency's breaker: docs/risk.md says when it opens and closes.
+Denial broker_answers(const RiskRequest&, const RiskSnapshot& s) {
+  return s.broker_rest == BreakerState::kClosed ? kPass : deny(RejectCode::kBrokerFailing);
+}
+Denial feed_alive(const RiskRequest&, const RiskSnapshot& s) {
+  return s.market_data == BreakerState::kClosed ? kPass : deny(RejectCode::kFeedSilent);
+}
 Denial link(const RiskRequest&, const RiskSnapshot& s) { return s.link_up ? kPass : deny(RejectCode::kLinkDown); }
 Denial reconciled(const RiskRequest&, const RiskSnapshot& s) {
   return s.reconciled ? kPass : deny(RejectCode::kNotReconciled);
@@ -100,19 +108,6 @@ Denial price_fresh(const RiskRequest&, const RiskSnapshot& s) {
 Denial in_time(const RiskRequest& r, const RiskSnapshot& s) {
   if (s.now <= r.valid_until) return kPass;
   return {RejectCode::kLateIntent, Unit::kNanoseconds, s.now, r.valid_until, r.valid_until};
-}
-
-// After the close only what may wait for the next open; before the first and after the last minutes nothing.
-Denial in_session(const RiskRequest& r, const RiskSnapshot& s) {
-  if (s.limits->skip_first == kNoLimit) return kPass;
-  const SessionUpdate& day = s.session;
-  if (s.now < day.open || s.now >= day.next_open)
-    return {RejectCode::kSessionUnknown, Unit::kTime, s.now, day.next_open, day.next_open};
-  const Time begins = day.open + s.limits->skip_first, ends = day.close - s.limits->skip_last;
-  if ((s.now >= begins && s.now < ends) || (r.rests_overnight && s.now >= day.close)) return kPass;
-  const bool early = s.now < begins;
-  const Time next = r.rests_overnight ? day.close : day.next_open + s.limits->skip_first;
-  return {RejectCode::kOutOfSession, Unit::kTime, s.now, early ? begins : ends, early && begins < ends ? begins : next};
 }
 
 Denial champion(const RiskRequest& r, const RiskSnapshot& s) {
@@ -307,10 +302,13 @@ constexpr std::array kChecks = {
     RiskCheck{"restricted", restricted, kNotForKill},
     RiskCheck{"price_present", price_present, kNotForKill},
     RiskCheck{"price_fresh", price_fresh, kNotForKill},
-    RiskCheck{"in_session", in_session, kNotForKill},
+    RiskCheck{"extended_hours", session::extended_hours, kNotForKill},
+    RiskCheck{"in_session", session::in_session, kNotForKill},
     RiskCheck{"limit_price", limit_price, kNotForKill},
     RiskCheck{"capital_budget", capital_budget, kOfIntent},
     RiskCheck{"paused", paused, kOpening},
+    RiskCheck{"broker_answers", broker_answers, kOpening},
+    RiskCheck{"feed_alive", feed_alive, kOpening},
     RiskCheck{"fraction", fraction, kOfOrder},
     RiskCheck{"quantity_fits", quantity_fits, kOfOrder},
     RiskCheck{"price_collar", price_collar, kOfOrder},
@@ -391,7 +389,14 @@ bool RiskLimits::complete() const {
                              reentry_step,
                              rapid_decline,
                              feed_lost_after,
-                             broker_lost_after};
+                             broker_lost_after,
+                             cut_tolerance,
+                             gap_move,
+                             extended_before,
+                             extended_after,
+                             breaker_failures,
+                             breaker_pause,
+                             feed_silent_after};
   return std::none_of(values.begin(), values.end(), [](std::int64_t value) { return value < 0; });
 }
 

@@ -13,6 +13,7 @@ std::int64_t Engine::State::wanted(const Sub& s) const {
   if (s.phase == SubPhase::kIdle) return 0;
   const std::int64_t whole = s.target - s.book.position, part = s.interim - s.book.position;
   if (part == 0 || (part < 0) != (whole < 0)) return 0;
+  if (s.exit == ExitReason::kLimitBreach && !still_cuts(s)) return 0;
   return std::abs(part) < std::abs(whole) ? part : whole;
 }
 
@@ -29,6 +30,7 @@ void Engine::State::flush() {
   evaluate();
   advance_works();
   const bool sending = ready && !kill.latched && !shutdown;
+  if (sending) cut_positions();
   for (std::uint32_t s = 0; s < symbol_count; ++s) {
     if (!symbols[s].dirty) continue;
     if (sending) {

@@ -9,6 +9,7 @@
 
 #include "tradewind/algorithms/schedule.hpp"
 #include "tradewind/engine/book.hpp"
+#include "tradewind/engine/breaker.hpp"
 #include "tradewind/engine/engine.hpp"
 #include "tradewind/engine/flat_index.hpp"
 #include "tradewind/engine/lifecycle.hpp"
@@ -203,6 +204,9 @@ enum Breach : std::uint32_t {
   kBreachNet = 4,
   kBreachValueAtRisk = 8,
   kBreachVolatility = 16,
+  kBreachShort = 32,
+  kBreachSector = 64,
+  kBreachGroup = 128,
 };
 
 struct Totals {
@@ -253,6 +257,12 @@ struct Engine::State {
   RecentEquity recent;
   Time feed_seen = 0, link_up_at = 0, link_down_at = 0;
   std::uint32_t breaches = 0;
+  bool cut_due = false;              // prices or limits have changed since positions were last held against limits
+  std::vector<std::int64_t> kept;    // by symbol: what limits leave of the position
+  std::vector<RejectCode> kept_for;  // ... and which of them
+  Breaker rest;
+  BreakerState feed = BreakerState::kClosed;
+  Time feed_trial = 0;  // of the first bar after a silence
   std::int64_t assumed_move;
 
   Time now = 0;
@@ -338,6 +348,7 @@ struct Engine::State {
   [[nodiscard]] Denial gate(std::uint32_t symbol, RiskRequest request) const;
   [[nodiscard]] Denial gate_without_working(std::uint32_t symbol, const RiskRequest& request);
   [[nodiscard]] bool reduces(std::uint32_t symbol, std::int64_t quantity) const;
+  void note_stops(std::uint32_t symbol, RiskRequest& request) const;
   [[nodiscard]] bool rests_overnight(std::uint32_t symbol) const;
 
   // brackets.cpp
@@ -410,6 +421,27 @@ struct Engine::State {
   [[nodiscard]] RiskRecord risk_record() const;
   [[nodiscard]] AccountRecord account_record() const;
   void publish_risk();
+
+  // breakers.cpp
+  void hear_answer(const BrokerEvent& event);
+  void hear_bar(const BarUpdate& bar);
+  void feed_silent();
+  void try_broker();
+  [[nodiscard]] BreakerState stream_state() const;
+  [[nodiscard]] BreakerState estimates_state() const;
+
+  // limit_cuts.cpp
+  void cut_positions();
+  [[nodiscard]] std::int64_t remaining(const Sub& s) const;
+  [[nodiscard]] bool still_cuts(const Sub& s) const;
+  [[nodiscard]] Int128 kept_value(std::uint32_t symbol) const;
+  template <class In>
+  void shrink(RejectCode code, Int128 limit, Int128 value, In in);
+  template <class In>
+  void shrink_to(RejectCode code, Int128 limit, In in);
+  void shrink_by_symbol();
+  void shrink_by_estimates();
+  void cut(std::uint32_t symbol, std::int64_t held);
 
   // portfolio.cpp
   void on_estimate(const RiskEstimate& estimate);

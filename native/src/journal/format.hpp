@@ -12,7 +12,7 @@
 
 namespace tradewind::journal_format {
 
-inline constexpr std::array<char, 8> kMagic = {'T', 'W', 'J', 'R', 'N', 'L', '0', '3'};
+inline constexpr std::array<char, 8> kMagic = {'T', 'W', 'J', 'R', 'N', 'L', '0', '4'};
 inline constexpr std::size_t kAccountRoom = 64;  // one byte of length, 63 of text
 inline constexpr std::size_t kFileHeader = kMagic.size() + kAccountRoom + 4;
 inline constexpr std::size_t kRecordHeader = 12;

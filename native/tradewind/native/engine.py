@@ -100,6 +100,13 @@ class Limits(TypedDict):
     rapid_decline_pct: float | None  # lost within five minutes: kill switch
     feed_lost_after_ns: int | None  # no bar for so long within a session: kill switch
     broker_lost_after_ns: int | None  # the broker's stream down for so long: kill switch
+    cut_tolerance_pct: float | None  # of a limit; positions that prices take further past it are cut back to it
+    gap_move_sigmas: float | None  # a stop-loss counts as no nearer than so many daily deviations
+    extended_before_ns: int | None  # extended hours begin so long before the open, null: at the close before
+    extended_after_ns: int | None  # ... and end so long after the close; both 0: orders for them are refused
+    breaker_failures: int | None  # failed requests to the broker in a row after which new risk is refused
+    breaker_pause_ns: int | None  # from then to the first trial; needed by the one above
+    feed_silent_after_ns: int | None  # no bar for so long within a session: new risk is refused
     allow_short: bool
     volatility_required: NotRequired[bool]  # no index, no entries
     kill_on_daily_loss: NotRequired[bool]

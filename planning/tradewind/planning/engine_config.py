@@ -19,6 +19,8 @@ MARKET_ORDER_BUFFER = 0.04
 # With bars of minutes an order that has not filled in a minute is priced by what is no longer true.
 ORDER_TIMEOUT = "60s"
 FRACTION = "0.000000001"  # smallest quantity of a pair, and of a share where fractions are traded
+# Alpaca's extended hours: from 04:00 in New York to four hours after the close, half days included.
+EXTENDED_BEFORE, EXTENDED_AFTER = "330m", "4h"
 HALVED = 0.5  # what the volatility index's first threshold does to exposure
 
 
@@ -130,11 +132,27 @@ def _limits(policy: RiskPolicy, limits: Limits, strategies: Sequence[Strategy]) 
         "rapid_decline_pct": kill.rapid_decline,
         "feed_lost_after_ns": bar + duration_ns(kill.feed_lost_after),
         "broker_lost_after_ns": duration_ns(kill.broker_lost_after),
+        "cut_tolerance_pct": limits.breach.tolerance if limits.breach.action == "Cut" else None,
+        "gap_move_sigmas": limits.loss.gap_move,
+        "extended_before_ns": duration_ns(EXTENDED_BEFORE) if limits.session.extended_hours else 0,
+        "extended_after_ns": duration_ns(EXTENDED_AFTER) if limits.session.extended_hours else 0,
+        "breaker_failures": limits.breaker.failures,
+        "breaker_pause_ns": _breaker_pause(policy, limits),
+        "feed_silent_after_ns": bar + duration_ns(limits.breaker.feed_silence),
         "kill_flattens": kill.flatten,
         "allow_short": limits.shorting,
         "volatility_required": False,
         "kill_on_daily_loss": False,
     }
+
+
+def _breaker_pause(policy: RiskPolicy, limits: Limits) -> int:
+    pause = duration_ns(limits.breaker.pause)
+    if pause > duration_ns("1h"):
+        raise ValueError(
+            f"RiskPolicy/{policy.metadata.name}: limits.breaker.pause: give at most 1h, not {limits.breaker.pause}"
+        )
+    return pause
 
 
 def points(value: float) -> str:

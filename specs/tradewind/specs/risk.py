@@ -38,6 +38,9 @@ class LossLimits(SpecModel):
     adverse_move: float = Field(
         2.0, gt=0, le=10, description="Adverse move of a position without a stop, in its daily standard deviations."
     )
+    gap_move: float = Field(
+        0.5, ge=0, le=10, description="A stop-loss counts as no nearer than this many daily standard deviations: a gap."
+    )
     consecutive: int = Field(3, ge=1, le=100, description="Losing trades in a row that pause the rest of the session.")
 
     @model_validator(mode="after")
@@ -139,7 +142,33 @@ class SessionLimits(SpecModel):
     calendar: str = Field("XNYS", description="Exchange calendar.")
     skip_first: Duration = Field("5m", description="No orders this long after the open.")
     skip_last: Duration = Field("5m", description="No orders this long before the close.")
-    extended_hours: bool = later(False, description="Pre-market and after-hours.")
+    extended_hours: bool = Field(
+        False, description="Orders that ask for it may be sent, and trade, before the open and after the close."
+    )
+
+
+class BreachLimits(SpecModel):
+    """What happens when prices, not orders, take a position or an exposure past its limit."""
+
+    action: Literal["Alert", "Cut"] = Field(
+        "Cut", description="Both refuse what would go further; Cut also brings positions back to the limit."
+    )
+    tolerance: Fraction = Field(
+        0.20, description="Cut only what is further past its limit than this share of it; a cut goes back to the limit."
+    )
+
+
+class BreakerLimits(SpecModel):
+    """When new risk is refused because something outside does not answer."""
+
+    failures: int = Field(5, ge=1, le=1000, description="Failed requests to the broker in a row that open its breaker.")
+    pause: Duration = Field(
+        "5s",
+        description="From then to the first trial, at most 1h; twice as long after each that fails, up to 32 times.",
+    )
+    feed_silence: Duration = Field(
+        "1m", description="Silence of the data feed, beyond one bar and within a session, that opens its breaker."
+    )
 
 
 class Limits(SpecModel):
@@ -162,6 +191,8 @@ class Limits(SpecModel):
     order: OrderLimits = Field(default_factory=OrderLimits)
     volatility: VolatilityLimits = Field(default_factory=VolatilityLimits)
     session: SessionLimits = Field(default_factory=SessionLimits)
+    breach: BreachLimits = Field(default_factory=BreachLimits)
+    breaker: BreakerLimits = Field(default_factory=BreakerLimits)
     restricted: list[Ticker] = Field(
         default_factory=list, description="No orders in these; only the kill switch closes them."
     )

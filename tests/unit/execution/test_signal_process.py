@@ -344,6 +344,25 @@ def test_live_the_wait_for_the_predictor_ends(bus: Bus, tmp_path: Path) -> None:
     assert intents(bus) == []
 
 
+def test_after_one_wait_in_vain_each_batch_makes_one_trial_until_one_succeeds(
+    bus: Bus, predictor: Predictor, tmp_path: Path
+) -> None:
+    predictor.refusals = [(grpc.StatusCode.UNAVAILABLE, "busy")] * 10_000
+    own = config(tmp_path, positions_timeout_s=0.3)
+    asked = []
+    with running(bus, own):
+        for count, time in enumerate((T1, T2, T2 + 1, T2 + 2), start=1):
+            if count == 4:
+                predictor.refusals.clear()
+            bus.publish_many([snapshot(time), vector(event_time=time)])
+            assert bus.wait_committed({(GROUP, "features"): count}, LIMIT_S)
+            asked.append(len(predictor.requests))
+    first, *others = asked
+    assert first > 1
+    assert others == [first + 1, first + 2, first + 3]
+    assert [s.reason for s in signals(bus)] == [*["predictor_unavailable"] * 3, "long"]
+
+
 def test_a_predictor_that_comes_back_elsewhere_is_found(bus: Bus, tmp_path: Path) -> None:
     address = tmp_path / "predictor.json"
     first, port = serve(Predictor())

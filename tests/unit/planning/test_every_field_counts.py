@@ -24,6 +24,7 @@ OTHERS: dict[str, Any] = {
     "limits.position.maxNotional": "9000",
     "limits.order.turnoverPerDay": 2.5,
     "limits.session.calendar": "XLON",
+    "limits.breach.action": "Alert",
     "overrides": [
         {"limit": "position.maxShare", "value": 0.1, "until": "2030-01-01T00:00:00Z", "by": "ada", "reason": "test"}
     ],

@@ -308,6 +308,7 @@ def test_the_engine_is_told_the_policys_own_figures() -> None:
             "perTrade": 0.031,
             "perTradeHard": 0.032,
             "adverseMove": 3.3,
+            "gapMove": 0.7,
             "consecutive": 23,
         },
         "drawdown": [{"at": 0.024, "size": 0.9}, {"at": 0.025, "size": 0.8}, {"at": 0.026, "size": 0}],
@@ -319,7 +320,9 @@ def test_the_engine_is_told_the_policys_own_figures() -> None:
             "assumed": 0.36,
             "maxEstimateAge": "37d",
         },
-        "session": {"skipFirst": "38s", "skipLast": "39s"},
+        "session": {"skipFirst": "38s", "skipLast": "39s", "extendedHours": True},
+        "breach": {"tolerance": 0.49},
+        "breaker": {"failures": 51, "pause": "52s", "feedSilence": "53s"},
         "reentryStep": 0.41,
         "restricted": ["MSFT"],
         "shorting": False,
@@ -405,6 +408,13 @@ def test_the_engine_is_told_the_policys_own_figures() -> None:
             "rapid_decline_pct": 0.042,
             "feed_lost_after_ns": (86_400 + 43) * 10**9,
             "broker_lost_after_ns": 44 * 10**9,
+            "cut_tolerance_pct": 0.49,
+            "gap_move_sigmas": 0.7,
+            "extended_before_ns": 330 * 60 * 10**9,
+            "extended_after_ns": 240 * 60 * 10**9,
+            "breaker_failures": 51,
+            "breaker_pause_ns": 52 * 10**9,
+            "feed_silent_after_ns": (86_400 + 53) * 10**9,
             "kill_flattens": False,
             "allow_short": False,
             "volatility_required": False,
@@ -427,6 +437,11 @@ def test_an_override_that_reaches_nothing_is_refused() -> None:
     same = policy("paper", "one", overrides=[{"limit": "position.maxShare", "value": 0.05, **who}])
     with pytest.raises(ValueError, match=r"position\.maxShare as 0\.05 changes nothing that the risk gate holds"):
         engine_config(same, ONE)
+
+
+def test_a_breaker_that_would_never_be_tried_again_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"RiskPolicy/paper: limits\.breaker\.pause: give at most 1h, not 2h"):
+        engine_config(policy("paper", "one", limits={"breaker": {"pause": "2h"}}), ONE)
 
 
 def test_an_unbound_strategy_gets_no_engine() -> None:

@@ -31,6 +31,7 @@ class SignalProcess:
         self._stop = threading.Event()
         self._bus = bus
         self._predictor = predictor
+        self._predictor_lost = False  # its breaker is open: each batch makes one trial and waits for nothing
         self._decider = Decider(
             config.strategy, config.account, config.policy_generation, config.features, config.volatility_feature
         )
@@ -76,13 +77,16 @@ class SignalProcess:
                 config.strategy.model_name,
                 self._version,
                 vectors,
-                config.positions_timeout_s,
+                0.0 if self._predictor_lost else config.positions_timeout_s,
                 self._stop,
             )
         except PredictorUnavailableError:
+            self._predictor_lost = True
             return self._refuse(items, "predictor_unavailable")
         except PredictionRefusedError as error:
+            self._predictor_lost = False
             return self._refuse(items, f"refused: {error}")
+        self._predictor_lost = False
         if any(p.alias != config.model_alias for p in predictions):
             return self._refuse(items, "model_alias")
         # Asked for last: the executor marks the books to the same bar while the predictor works.

@@ -77,7 +77,10 @@ namespace tradewind {
   X(kFraction, "FRACTION", "a fraction of a share trades only for the day, not by a trailing stop, and not short")  \
   X(kBracket, "BRACKET", "a stop-loss or take-profit is on the wrong side, or there is nothing to protect")         \
   X(kLeaseLost, "LEASE_LOST", "this process has lost the account's lease; another may hold it")                     \
-  X(kPlanTerms, "PLAN_TERMS", "an execution algorithm works no stops, trails, brackets or extended hours")
+  X(kPlanTerms, "PLAN_TERMS", "an execution algorithm works no stops, trails, brackets or extended hours")          \
+  X(kExtendedHours, "EXTENDED_HOURS", "the policy allows no orders for extended hours")                             \
+  X(kBrokerFailing, "BROKER_FAILING", "the broker's REST answers fail; new risk waits for one that does not")       \
+  X(kFeedSilent, "FEED_SILENT", "the market data feed is silent within a session; new risk waits for its bars")
 
 enum class RejectCode : std::uint8_t {
 #define TRADEWIND_ENUMERATOR(id, name, meaning) id,

@@ -89,10 +89,17 @@ struct RiskLimits {
   std::int64_t rapid_decline = kAbsent;           // rapid_decline_pct: lost within five minutes: kill switch
   std::int64_t feed_lost_after = kAbsent;         // feed_lost_after_ns: no bar in a session for so long: kill switch
   std::int64_t broker_lost_after = kAbsent;       // broker_lost_after_ns: stream down for so long: kill switch
-  bool allow_short = false;                       // allow_short
-  bool volatility_required = false;               // volatility_required: no index = no entries
-  bool kill_on_daily_loss = false;                // kill_on_daily_loss: the daily limit also trips the kill switch
-  bool kill_flattens = true;                      // kill_flattens: so does a trip for a lost feed or broker
+  std::int64_t cut_tolerance = kAbsent;           // cut_tolerance_pct: of a limit; prices further past it cut positions
+  std::int64_t gap_move = kAbsent;                // gap_move_sigmas: a stop counts as no nearer than this
+  std::int64_t extended_before = kAbsent;         // extended_before_ns: extended hours begin so long before the open
+  std::int64_t extended_after = kAbsent;     // extended_after_ns: ... and end after the close; both 0 = not allowed
+  std::int64_t breaker_failures = kAbsent;   // breaker_failures: failed requests in a row that stop new risk
+  std::int64_t breaker_pause = kAbsent;      // breaker_pause_ns: from then to the first trial
+  std::int64_t feed_silent_after = kAbsent;  // feed_silent_after_ns: no bar in a session for so long: no new risk
+  bool allow_short = false;                  // allow_short
+  bool volatility_required = false;          // volatility_required: no index = no entries
+  bool kill_on_daily_loss = false;           // kill_on_daily_loss: the daily limit also trips the kill switch
+  bool kill_flattens = true;                 // kill_flattens: so does a trip for a lost feed or broker
 
   [[nodiscard]] bool complete() const;  // no limit is absent
 };

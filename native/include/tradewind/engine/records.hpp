@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "tradewind/engine/breaker.hpp"
 #include "tradewind/engine/codes.hpp"
 #include "tradewind/engine/config.hpp"
 #include "tradewind/messages.hpp"
@@ -111,6 +112,11 @@ struct RiskRecord {
   std::int64_t value_at_risk = 0;  // ppm of equity: 95 %, one day, what works filling in the worst way
   std::int64_t volatility = 0;     // annual, ppm of equity, likewise
   Time estimate_time = 0;          // of the slow loop's latest set; 0 = none
+  // What the account depends on, each behind a breaker.
+  BreakerState broker_rest = BreakerState::kClosed;
+  BreakerState broker_stream = BreakerState::kClosed;
+  BreakerState market_data = BreakerState::kClosed;
+  BreakerState estimates = BreakerState::kClosed;
 };
 
 enum class KillPhase : std::uint8_t {

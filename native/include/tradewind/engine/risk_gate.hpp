@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "tradewind/engine/breaker.hpp"
 #include "tradewind/engine/codes.hpp"
 #include "tradewind/engine/config.hpp"
 #include "tradewind/engine/scenarios.hpp"
@@ -51,6 +52,9 @@ struct RiskRequest {
   Money capital_budget;
   std::int64_t capital_share = 0;
   bool rests_overnight = false;  // of the strategy; of an order: of all strategies behind it
+  // Of an order: how much of the position after it a stop-loss protects, and what that part loses at its stops, 1e-8.
+  std::int64_t stopped = 0;
+  Int128 stop_risk = 0;
 };
 
 // The state that the checks see. Exposures count what works at the broker as if it filled in the worst way.
@@ -65,6 +69,8 @@ struct RiskSnapshot {
   bool shutdown = false;
   bool fenced = false;  // the lease is lost
   bool link_up = false;
+  BreakerState broker_rest = BreakerState::kClosed;
+  BreakerState market_data = BreakerState::kClosed;
   bool reconciled = false;
   bool mismatch = false;
   Quantity broker_position;  // account, signed, as the broker last said

@@ -101,7 +101,8 @@ TRADEWIND_FIELDS(RiskRecord,
     TRADEWIND_FIELD(gross_exposure) TRADEWIND_FIELD(net_exposure) TRADEWIND_FIELD(drawdown)
     TRADEWIND_FIELD(size_factor) TRADEWIND_FIELD(trades_today) TRADEWIND_FIELD(consecutive_losses)
     TRADEWIND_FIELD(time) TRADEWIND_FIELD(value_at_risk) TRADEWIND_FIELD(volatility)
-    TRADEWIND_FIELD(estimate_time))
+    TRADEWIND_FIELD(estimate_time) TRADEWIND_FIELD(broker_rest) TRADEWIND_FIELD(broker_stream)
+    TRADEWIND_FIELD(market_data) TRADEWIND_FIELD(estimates))
 
 TRADEWIND_FIELDS(KillRecord,
     TRADEWIND_FIELD(phase) TRADEWIND_FIELD(reason) TRADEWIND_FIELD(issued_by) TRADEWIND_FIELD(time))
