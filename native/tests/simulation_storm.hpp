@@ -9,6 +9,7 @@
 #include <random>
 #include <sstream>
 
+#include "simulation_intents.hpp"
 #include "simulation_witness.hpp"
 
 namespace tradewind::testing {
@@ -345,35 +346,11 @@ class Storm {
   }
 
   void intent() {
-    Intent i;
-    i.id = IntentId("i" + std::to_string(++number_));
-    i.strategy = StrategyId(std::string(1, static_cast<char>('a' + random_() % 3)));
-    i.symbol = Symbol(kStormSymbols[random_() % 2]);
-    i.target = shares(static_cast<std::int64_t>(random_() % 9) * 100 - 400);
-    i.decision_time = now_;
-    i.valid_until = now_ + static_cast<Time>(random_() % 20) * kSecond;
-    if (chance(2)) {
-      i.order_type = OrderType::kLimit;
-      i.limit_price = dollars(95 + static_cast<double>(random_() % 10));
-    }
-    if (chance(8)) spoil(i);
+    const Intent i = intents_.next(now_);
     fed_.insert(i.id.str());
     feed(i);
     if (chance(5)) feed(i);
     if (!chance(3)) control(ControlKind::kFlush);
-  }
-
-  void spoil(Intent& i) {
-    const std::uint64_t what = random_() % 8;
-    if (what == 0) i.strategy = StrategyId("nobody");
-    if (what == 1) i.symbol = Symbol("NONE");
-    if (what == 2) i.decision_time -= 200 * kSecond;
-    if (what == 3) i.target.raw += 1;
-    if (what == 4) i.time_in_force = TimeInForce::kNone;
-    if (what == 5) i.target.raw = std::numeric_limits<std::int64_t>::max();
-    if (what < 6) return;
-    i.order_type = OrderType::kLimit;
-    i.limit_price = what == 6 ? Money{} : Money{dollars(100).raw + 1};
   }
 
   void control(ControlKind kind, bool flatten = false) {
@@ -391,10 +368,10 @@ class Storm {
   FakeBroker broker_;
   Reached reached_;
   Witness witness_{broker_, reached_};
+  IntentSource intents_{random_, reached_};
   std::deque<BrokerEvent> queue_;
   Time now_ = kStart;
   bool lossy_ = true, stream_up_ = true, must_drop_ = false;
-  int number_ = 0;
   std::int64_t next_offset_ = 0;
   std::string journaled_;  // the state's hash after the last record before a death
   std::set<std::string> fed_;

@@ -42,6 +42,16 @@ inline EngineConfig storm_config(std::mt19937_64& random) {
   tighten(l.monthly_loss, 2'000);
   tighten(l.max_consecutive_losses, 2);
   tighten(l.drawdown_stop, 3'000);
+  tighten(l.max_sector, 60'000);
+  tighten(l.breaker_failures, 2);
+  if (l.breaker_failures != kNoLimit) l.breaker_pause = 2 * kSecond;
+  if (random() % 2 == 0) l.cut_tolerance = static_cast<std::int64_t>(random() % 3) * 100'000;
+  if (random() % 4 == 0) l.trade_risk = 3'000;
+  tighten(l.extended_before, 0);
+  if (l.extended_before == 0) l.extended_after = 0;
+  l.gap_move = 500'000;
+  for (SymbolConfig& s : c.symbols) s.sector = Sector("Tech");
+  if (random() % 3 == 0) c.symbols[0].quantity_increment = Quantity{kShare / 2};
   for (StrategyConfig& s : c.strategies) tighten(s.capital_share, 25'000);
   c.order_ttl = 60 * kSecond;
   c.max_orders = 20;  // old orders are forgotten and their slots used again
@@ -102,6 +112,14 @@ class Witness {
         std::string& state = states_[order->client_order_id.str()];
         ++reached_["state " + state + ">" + std::string(to_string(order->state))];
         if (order->code != RejectCode::kOk) ++reached_["code " + std::string(to_string(order->code))];
+        if (order->state == OrderState::kFilled) {
+          ++reached_["filled type " + std::to_string(static_cast<int>(order->order_type))];
+          ++reached_["filled life " + std::to_string(static_cast<int>(order->time_in_force))];
+          if (order->exit != ExitReason::kNone)
+            ++reached_["filled exit " + std::to_string(static_cast<int>(order->exit))];
+        }
+        if (order->exit == ExitReason::kLimitBreach && !order->reduce_only && fault.empty())
+          fault = "a cut that does not only reduce";
         state = to_string(order->state);
       }
     }
