@@ -18,6 +18,7 @@ from tradewind.planning import Workload
 from tradewind.planning.local import BROKER_KEYS
 
 READY_S = 180.0  # for one service, on a slow machine that starts Ray for the first time
+JOB_S = 24 * 3600.0  # a training takes as long as it takes
 
 Progress = Callable[[str, dict[str, Any]], None]
 
@@ -39,7 +40,9 @@ class LocalStack:
         self._state.record(ProcessRecord("up", os.getpid(), "tradewind.console", started_at(os.getpid()) or 0))
         try:
             for workload in self._workloads:
-                self.supervisor.wait_ready(list(workload.after), READY_S if workload.kind == "Service" else 3600.0)
+                for name in workload.after:
+                    awaited = self.supervisor.processes[name].workload
+                    self.supervisor.wait_ready([name], READY_S if awaited.kind == "Service" else JOB_S)
                 on_phase(workload.name)
                 self.supervisor.start(workload)
             yield self.supervisor

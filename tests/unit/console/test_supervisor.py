@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tradewind.console.errors import ConsoleError
+from tradewind.console.stack import LocalStack
 from tradewind.console.state import StateDirectory, started_at
 from tradewind.console.supervisor import SupervisedProcess, Supervisor
 from tradewind.planning import Workload
@@ -44,6 +45,8 @@ for line in config.get("stderr", []):
 if config.get("ready", True):
     keys = sorted(k for k in os.environ if k.startswith("APCA"))
     print(json.dumps({"ready": True, "pid": os.getpid(), "keys": keys}), flush=True)
+if "seconds" in config:
+    time.sleep(config["seconds"])
 if "status" in config:
     sys.exit(config["status"])
 while True:
@@ -207,3 +210,25 @@ def test_stopped_while_it_starts_nothing_is_left_behind(
         assert process.ended.is_set()
         assert process.pid is None
     assert StateDirectory(tmp_path / "state").alive() == []
+
+
+def test_a_service_waits_for_a_job_longer_than_for_a_service(
+    tmp_path: Path, child: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A training takes as long as it takes; only what should be ready at once is given up."""
+    monkeypatch.setattr("tradewind.console.stack.READY_S", 1.0)
+    monkeypatch.setenv("PYTHONPATH", child["PYTHONPATH"])
+    state = StateDirectory(tmp_path / "state")
+    state.create()
+    ends = str(tmp_path / "ends")
+    job = Workload("job", "tradewind_test_child", {"name": "job", "ends": ends, "status": 0, "seconds": 2.5}, "Job")
+    service = Workload("service", "tradewind_test_child", {"name": "service", "ends": ends}, after=("job",))
+    with LocalStack(state, [job, service], {}, lambda *_: None).running(lambda _: None) as supervisor:
+        supervisor.wait_ready(["service"], LIMIT_S)
+    silent = Workload("silent", "tradewind_test_child", {"name": "silent", "ends": ends, "ready": False})
+    behind = Workload("behind", "tradewind_test_child", {"name": "behind", "ends": ends}, after=("silent",))
+    with (
+        pytest.raises(ConsoleError, match="silent was not ready after 1 s"),
+        LocalStack(state, [silent, behind], {}, lambda *_: None).running(lambda _: None),
+    ):
+        pass
