@@ -30,9 +30,12 @@ void tls_free(void* p, const char*, int) {
 // OpenSSL takes them only before its first allocation, hence before main().
 const bool tls_counted = CRYPTO_set_mem_functions(tls_malloc, tls_realloc, tls_free) == 1;
 
-void* counted(std::size_t size) {
+void* counted_or_null(std::size_t size) {
   if (counting) ++allocations;
-  void* p = std::malloc(size == 0 ? 1 : size);
+  return std::malloc(size == 0 ? 1 : size);
+}
+void* counted(std::size_t size) {
+  void* p = counted_or_null(size);
   if (p == nullptr) throw std::bad_alloc();
   return p;
 }
@@ -40,6 +43,8 @@ void* counted(std::size_t size) {
 
 void* operator new(std::size_t size) { return counted(size); }
 void* operator new[](std::size_t size) { return counted(size); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted_or_null(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return counted_or_null(size); }
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete[](void* p) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t) noexcept { std::free(p); }

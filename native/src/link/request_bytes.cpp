@@ -152,7 +152,7 @@ std::string_view RequestBytes::write_replace(const BrokerRequest& request, Reque
     const std::string_view key(name);
     for (const std::string_view part :
          {std::string_view(size == 0 ? R"({")" : R"(,")"), key, std::string_view(R"(":")")}) {
-      std::memcpy(body.data() + size, part.data(), part.size());
+      std::ranges::copy(part, body.data() + size);
       size += part.size();
     }
     char text[kDecimalWidth];
@@ -184,7 +184,7 @@ std::string_view RequestBytes::write_replace(const BrokerRequest& request, Reque
         std::string_view(length, static_cast<std::size_t>(length_end - length)), std::string_view("\r\n\r\n"),
         std::string_view(body.data(), size), id_key, request.client_order_id.view(), end}) {
     if (used + part.size() > out.size()) return {};
-    std::memcpy(out.data() + used, part.data(), part.size());
+    std::ranges::copy(part, out.data() + used);
     used += part.size();
   }
   return {out.data(), used};
@@ -196,7 +196,7 @@ std::string_view RequestBytes::write_bare(std::string_view method, std::string_v
   for (const std::string_view part : {method, std::string_view(path_), target, id, std::string_view(" HTTP/1.1\r\n"),
                                       std::string_view(headers_), std::string_view("\r\n")}) {
     if (used + part.size() > out.size()) return {};
-    std::memcpy(out.data() + used, part.data(), part.size());
+    std::ranges::copy(part, out.data() + used);
     used += part.size();
   }
   return {out.data(), used};
