@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tradewind.native.engine import Engine
+from tradewind.planning.engine_config import engine_config
+from tradewind.specs import RiskPolicy, Strategy
 
 CORPUS = Path(__file__).parent / "corpus"
 SECOND = 1_000_000_000
@@ -67,41 +69,22 @@ ERRORS = [
     {"code": 42210000, "message": "client_order_id must be unique"},
     {"message": "unauthorized."},
 ]
-LIMITS: dict[str, Any] = {
-    "max_order_notional": "50000",
-    "price_collar_pct": 0.05,
-    "max_price_age_ns": None,
-    "max_orders_per_minute": 60,
-    "max_trades_per_day": 100,
-    "max_position_pct": 0.05,
-    "max_positions": 20,
-    "max_gross_exposure_pct": 1.0,
-    "max_net_exposure_pct": 1.0,
-    "max_short_share_pct": 0.5,
-    "max_sector_exposure_pct": 0.25,
-    "daily_loss_pct": 0.02,
-    "weekly_loss_pct": 0.05,
-    "monthly_loss_pct": 0.10,
-    "drawdown_reduce_pct": 0.05,
-    "drawdown_reduce_factor": 0.75,
-    "drawdown_halve_pct": 0.10,
-    "drawdown_halve_factor": 0.5,
-    "drawdown_stop_pct": 0.15,
-    "max_consecutive_losses": 3,
-    "volatility_reduce_at": "25",
-    "volatility_reduce_factor": 0.5,
-    "volatility_halt_at": "35",
-    "market_order_buffer_pct": 0.04,
-    "allow_short": True,
-}
-CONFIG: dict[str, Any] = {
-    "account": "demo",
-    "symbols": [{"symbol": "IBM", "sector": "Technology"}],
-    "strategies": [{"uid": "long", "capital_budget": "10000.5"}],
-    "limits": LIMITS,
-    "max_orders": 64,
-    "max_intents": 64,
-}
+HEAD = {"apiVersion": "tradewind.dev/v1alpha1"}
+STRATEGY = {"mode": "Paper", "riskPolicy": "demo", "universe": {"symbols": ["IBM"]}}
+PLANNED = engine_config(
+    RiskPolicy.model_validate(
+        {
+            **HEAD,
+            "kind": "RiskPolicy",
+            "metadata": {"name": "demo"},
+            "spec": {"account": "paper", "strategies": ["long"]},
+        }
+    ),
+    [Strategy.model_validate({**HEAD, "kind": "Strategy", "metadata": {"name": "long"}, "spec": STRATEGY})],
+)
+# Always open: the session of the seeds has no calendar.
+LIMITS = {**PLANNED["limits"], "session_skip_first_ns": None, "session_skip_last_ns": None}
+CONFIG: dict[str, Any] = PLANNED | {"limits": LIMITS, "max_orders": 64, "max_intents": 64}
 EXECUTOR = {
     "engine": CONFIG,
     "journal": {"directory": "journal", "sync": "batch"},
@@ -161,7 +144,7 @@ def session(journal: Path) -> None:
     for number, target in enumerate([10, 10**6]):
         intent = {
             "id": f"intent-{number}",
-            "strategy": "long",
+            "strategy": CONFIG["strategies"][0]["uid"],
             "symbol": "IBM",
             "target": target * 10**9,
             "decision_time": now,
@@ -181,6 +164,8 @@ def session(journal: Path) -> None:
                 "filled_avg_price": price,
             }
             step("broker", {"kind": 11, "order": view, "execution_id": "x-1", "execution_price": price})
+    if engine.counts()["accepted"] != 1 or engine.counts()["rejected"] != 1:
+        raise RuntimeError(f"the session of the seeds is not what it says: {engine.counts()}")
     step("time", {})
     step("control", {"kind": 1, "issued_by": "ada", "reason": "test", "flatten": True})
 
