@@ -108,13 +108,10 @@ void push_intent(ExecutorRuntime& runtime, const std::string& id, const std::str
   intent.take_profit.raw = take_profit;
   // A number that no algorithm has must not become one that is known.
   const bool known = plan[0] >= 0 && plan[0] <= static_cast<std::int64_t>(Algorithm::kSmart);
-  intent.plan = {known ? static_cast<Algorithm>(plan[0]) : static_cast<Algorithm>(255),
-                 plan[1],
-                 plan[2],
-                 plan[3],
-                 plan[4],
-                 plan[5],
-                 plan[6]};
+  // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): the engine refuses what it does not know
+  constexpr auto kUnknown = static_cast<Algorithm>(255);
+  intent.plan = {
+      known ? static_cast<Algorithm>(plan[0]) : kUnknown, plan[1], plan[2], plan[3], plan[4], plan[5], plan[6]};
   inputs[1].body.emplace<Control>().kind = ControlKind::kFlush;
   const py::gil_scoped_release free;
   runtime.push(inputs, flush ? 2 : 1);
