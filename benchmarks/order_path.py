@@ -2,9 +2,10 @@
 
 Arms, in turns of one round each, one order at a time, each after the last answer: `raw`, prepared bytes by
 ssl.SSLSocket.sendall, the floor for any sender; `tradewind`, an intent handed to the native executor, which checks
-risk, writes its journal and sends (`--wait` blocking or spinning); `alpaca-py`, TradingClient.submit_order;
-`nautilus`, NautilusTrader's Rust HTTP client with the body made by json.dumps, if it is installed (it has no Alpaca
-adapter: the composition is ours; `absent` names it where it is not).
+risk, writes its journal (`sync: none`) and sends (`--wait` blocking or spinning); `tradewind-batch` and
+`tradewind-always`, the same with the journal's other two ways to outlive a power cut; `alpaca-py`,
+TradingClient.submit_order; `nautilus`, NautilusTrader's Rust HTTP client with the body made by json.dumps, if it is
+installed (it has no Alpaca adapter: the composition is ours; `absent` names it where it is not).
 The venue is a process of its own with a thread per connection and stamps CLOCK_MONOTONIC when it has read the
 request; the clock starts where the caller begins to make the order. Venue and client run on CPUs of their own, as two
 machines would. `--no-pin` leaves that to the scheduler: raw's two processes then tend to share a CPU and it becomes
@@ -80,12 +81,12 @@ def raw_arm(port: int, directory: Path) -> Send:
     return send
 
 
-def tradewind_arm(port: int, directory: Path, wait: str) -> tuple[Send, Executor]:
+def tradewind_arm(port: int, directory: Path, wait: str, sync: str = "none") -> tuple[Send, Executor]:
     broker = {"url": f"https://127.0.0.1:{port}", "key_id": "k", "secret": "s", "ca_file": str(directory / "ca.pem")}
     executor = Executor(
         {
             "engine": engine_config(["AAPL"]),
-            "journal": {"directory": str(directory / f"journal-{wait}"), "sync": "none"},
+            "journal": {"directory": str(directory / f"journal-{sync}"), "sync": sync},
             "broker": broker | {"requests_per_minute": 0},
             "threads": {"wait": wait, "cpu": None},
         }
@@ -216,7 +217,9 @@ def main() -> None:
 
 def measure(port: int, venue: Any, directory: Path, options: argparse.Namespace) -> None:
     ours, executor = tradewind_arm(port, directory, options.wait)
+    synced = {sync: tradewind_arm(port, directory, options.wait, sync) for sync in ("batch", "always")}
     arms = {"raw": one_by_one(raw_arm(port, directory)), "tradewind": one_by_one(ours)}
+    arms |= {f"tradewind-{sync}": one_by_one(arm) for sync, (arm, _) in synced.items()}
     arms["alpaca-py"] = one_by_one(alpaca_arm(port))
     missing = [] if importlib.util.find_spec("nautilus_trader") else ["nautilus"]
     if not missing:
@@ -256,7 +259,8 @@ def measure(port: int, venue: Any, directory: Path, options: argparse.Namespace)
                 "us",
                 params | {"count": figures["count"]},
             )
-    executor.stop()
+    for own in (executor, *(other for _, other in synced.values())):
+        own.stop()
 
 
 if __name__ == "__main__":
