@@ -19,7 +19,7 @@ from tradewind.native._core import bench_trade_updates
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=100_000)
+    parser.add_argument("--frames", type=int, default=50_000, help="below the intents that an engine remembers, 65,536")
     parser.add_argument("--symbols", type=int, default=20, help="configured beside the one that trades")
     options = parser.parse_args()
     config = engine_config(["AAPL", *(f"S{number:03d}" for number in range(options.symbols - 1))])
