@@ -9,6 +9,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/experimental/channel.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
@@ -89,7 +90,10 @@ struct Subscriber {
 template <typename Stream>
 struct StreamSubscriber final : Subscriber {
   explicit StreamSubscriber(websocket::stream<Stream>& s) : stream(s) {}
+  // One message at a time: the answer to a request and what a test pushes meet here, and a WebSocket takes one writer.
   asio::awaitable<void> push(const std::string& frame, bool binary, std::size_t pieces) override {
+    co_await writer.async_send(boost::system::error_code{}, asio::use_awaitable);
+    const std::shared_ptr<void> release(nullptr, [this](void*) { writer.try_receive([](auto&&...) {}); });
     stream.binary(binary);
     const std::size_t size = frame.size() / pieces;
     for (std::size_t i = 0; i < pieces; ++i) {
@@ -100,6 +104,7 @@ struct StreamSubscriber final : Subscriber {
   }
   void drop() override { beast::get_lowest_layer(stream).socket().close(); }
   websocket::stream<Stream>& stream;
+  asio::experimental::channel<void(boost::system::error_code)> writer{stream.get_executor(), 1};
 };
 
 }  // namespace
