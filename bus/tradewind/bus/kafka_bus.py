@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from tradewind.bus.dead_letters import DeadLetterOffice, dead_letter
@@ -32,6 +32,10 @@ _COMMITS_LOOK_S = 0.003
 # A leader that was just elected, as after a topic was made or a broker was lost, answers so for a moment.
 _SETTLING = frozenset(
     {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
+)
+# ... and so does a broker that has just become, or is no longer, the one that knows a group's offsets.
+_MOVING = frozenset(
+    {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE}
 )
 _QUIET = 2  # librdkafka's own lines below "critical" repeat, many times over, what we raise as one error
 
@@ -64,6 +68,8 @@ class KafkaBus(Bus):
             }
         )
         self._publishing = threading.Lock()
+        self._asking = threading.Lock()
+        self._askers: dict[str, Consumer] = {}
         self._known_topics: set[str] = set()
         self._closed = threading.Event()
         self._pump = threading.Thread(target=self._serve_deliveries, name="bus-deliveries", daemon=True)
@@ -150,17 +156,30 @@ class KafkaBus(Bus):
     def committed(self, group: str, topic: str) -> int:
         self.require_kafka_topic(topic)
         partition = TopicPartition(self.kafka_topic(topic), 0)
-        name = self.kafka_group(group)
-        try:
-            asked = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(name, [partition])])
-            found = asked[name].result(_CALL_S).topic_partitions[0]
-        except KafkaException as error:
-            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
-                return 0
-            raise self._unreachable(f"does not say how far group {group} is ({error})") from error
-        except TimeoutError as error:
-            raise self._unreachable(f"does not say how far group {group} is") from error
-        return max(int(found.offset), 0)  # a negative offset means that there is none
+        deadline = time.monotonic() + _CALL_S
+        while True:
+            try:
+                found = self._asker(group).committed([partition], _CALL_S)[0]
+            except KafkaException as error:
+                cause = error.args[0]
+            else:
+                if found.error is None:
+                    return max(int(found.offset), 0)  # a negative offset means that there is none
+                cause = found.error
+            if cause.code() not in _MOVING or time.monotonic() > deadline:
+                raise self._unreachable(f"does not say how far group {group} is ({cause.str()})")
+            time.sleep(_COMMITS_LOOK_S)
+
+    def _asker(self, group: str) -> Consumer:
+        """A consumer that asks for the group's offsets and never joins it.
+
+        Not the admin client: while Kafka looks for the group's coordinator, as after its restart, librdkafka's call
+        for the offsets of other groups ends the process (its issue 5040).
+        """
+        with self._asking:
+            if group not in self._askers:
+                self._askers[group] = Consumer(self.consumer_config(group))
+            return self._askers[group]
 
     def wait_committed(self, goals: Mapping[tuple[str, str], int], timeout: float) -> bool:
         deadline = time.monotonic() + timeout
@@ -182,6 +201,8 @@ class KafkaBus(Bus):
             self._closed.set()
             self._pump.join()
             self._observer.close()
+            for asker in self._askers.values():
+                asker.close()
 
     def kafka_topic(self, topic: str) -> str:
         """The topic's name in Kafka."""
