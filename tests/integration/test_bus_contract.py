@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from confluent_kafka import ConsumerGroupState, Producer
 from confluent_kafka.admin import AdminClient
+from prometheus_client import CollectorRegistry
 
 from tradewind.bus import Bus, BusError, Outgoing, Record, Subscription, open_bus
 from tradewind.streaming.recorder import RecorderConfig, Repository
@@ -175,6 +176,18 @@ def test_poll_brings_no_more_than_asked_and_each_record_once(bus: Bus) -> None:
     assert list(itertools.chain(*batches)) == list(range(7))
 
 
+def test_lag_is_what_is_published_and_not_read(bus: Bus) -> None:
+    publish_bars(bus, 0, 1, 2)
+    with bus.subscribe(["bars"], "reader") as bars:
+        assert bars.lag() == {}  # nothing is held yet
+        got = bars.poll(1, PATIENCE_S)
+        assert (len(got), bars.lag()) == (1, {"bars": 2})
+        bars.commit(got[0])
+        take(bars, 2)
+        assert bars.lag() == {"bars": 0}
+    bus.reach()
+
+
 def test_each_group_reads_everything(bus: Bus) -> None:
     publish_bars(bus, 1, 2)
     for group in ("features", "executor"):
@@ -249,7 +262,7 @@ def test_the_recorder_reads_any_bus(bus: Bus, url: str, tmp_path: Path) -> None:
     config = RecorderConfig(bus=url, sql=f"sqlite:///{tmp_path / 'record.db'}")
     for number in range(3):
         store = Store(config.sql, bus.identity)
-        recorder = Recorder(config, bus, store, Metrics())
+        recorder = Recorder(config, bus, store, Metrics(CollectorRegistry()))
         bus.publish("fills", "paper", Fill(account="paper", execution_id=str(number), symbol="SPY", strategy="trend"))
         while store.next_offset("fills") <= number:
             recorder.step(1.0)

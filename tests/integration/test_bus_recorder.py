@@ -8,19 +8,19 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from tests.integration.probing import free_port, probe
 from tradewind.bus import FileBus, Outgoing
 from tradewind.streaming.recorder import RecorderConfig, Repository
 from tradewind.streaming.recorder.__main__ import main
-from tradewind.streaming.recorder.metrics import Metrics, MetricsServer
+from tradewind.streaming.recorder.metrics import Metrics
 from tradewind.streaming.recorder.process import Recorder
 from tradewind.streaming.recorder.store import Store
 from tradewind.v1.market_pb2 import DeadLetter
@@ -128,7 +128,7 @@ def test_the_database_says_where_to_go_on_not_the_bus(bench: Bench, tmp_path: Pa
     bench.bus.commit("recorder", {"fills": 2})  # as after the loss of a database
     config = RecorderConfig.model_validate_json(bench.config.read_bytes())
     store = Store(config.sql, bench.bus.identity)
-    assert Recorder(config, bench.bus, store, Metrics()).step(PATIENCE_S) == 2
+    assert Recorder(config, bench.bus, store, Metrics(CollectorRegistry())).step(PATIENCE_S) == 2
     store.close()
     with Repository(bench.sql) as repository:
         assert len(repository.fills()) == 2
@@ -168,22 +168,21 @@ def test_bad_settings_are_one_line_and_status_2(
     assert message in line
 
 
-def test_the_recorder_tells_how_it_is() -> None:
-    metrics = Metrics()
-    server = MetricsServer(metrics, 0)
-
-    def get(path: str) -> tuple[int, str]:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=PATIENCE_S) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-
-    assert get("/livez") == (200, "ok\n")
-    assert get("/readyz")[0] == 503
-    metrics.ready.set()
-    assert get("/readyz") == (200, "ok\n")
-    metrics.records.labels("fills").inc(3)
-    assert 'tradewind_recorder_records_total{topic="fills"} 3.0' in get("/metrics")[1]
-    assert get("/elsewhere")[0] == 404
-    server.close()
+def test_the_recorder_tells_how_it_is(bench: Bench) -> None:
+    port = free_port()
+    bench.config.write_text(json.dumps(json.loads(bench.config.read_text()) | {"probes_port": port}))
+    bench.publish_fills(1, 2, 2)
+    process = bench.start()
+    wait_until(lambda: recorded(bench) == 3)
+    assert probe(port, "/livez") == (200, "ok\n")
+    assert probe(port, "/readyz") == (200, "ok\n")
+    said = probe(port, "/metrics")[1]
+    assert 'tradewind_recorder_records_total{topic="fills"} 3.0' in said
+    assert 'tradewind_bus_records_read_total{topic="fills"} 3.0' in said
+    bench.start()  # the port is taken
+    _, errors = bench.processes[-1].communicate(timeout=PATIENCE_S)
+    assert errors.splitlines()[-1] == (
+        f"recorder: probes_port: {port} cannot be used (Address already in use): choose another"
+    )
+    process.terminate()
+    assert process.wait(PATIENCE_S) == 0

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.probing import free_port, probe
 from tradewind.bus import Bus, open_bus
 from tradewind.planning.local import Replay, Site, plan, venue_ca
 from tradewind.specs import RiskPolicy, Strategy, parse_documents
@@ -47,8 +48,10 @@ spec:
 class Desk:
     """A venue and an executor that follows the bus as records come."""
 
-    def __init__(self, bus: Bus, venue: Venue) -> None:
+    def __init__(self, bus: Bus, venue: Venue, probes: dict[str, int], venue_process: subprocess.Popen[str]) -> None:
+        self.venue_process = venue_process
         self.bus = bus
+        self.probes = probes
         self._venue = venue
 
     def bar(self, minute: int) -> None:
@@ -76,6 +79,11 @@ class Desk:
         messages: list[Any] = [record.message for record in self.bus.read("orders")]
         return list({m.client_order_id: m for m in messages if m.client_order_id}.values())
 
+    def refused(self) -> int:
+        """How many intents were refused."""
+        messages: list[Any] = [record.message for record in self.bus.read("orders")]
+        return sum(not m.client_order_id and bool(m.code) for m in messages)
+
     def wait_for(self, what: Callable[[], bool], why: str) -> None:
         deadline = time.monotonic() + 20
         while not what():
@@ -97,17 +105,24 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     planned = {w.name: w for w in plan(strategies, policies, site)}
     with ExitStack() as stack:
         bus = stack.enter_context(open_bus(site.bus))
-        ready = _start(stack, tmp_path, "venue", planned["venue"].module, planned["venue"].config)
+        ports = {"venue": free_port(), "executor": free_port()}
+        config = planned["venue"].config | {"probes_port": ports["venue"]}
+        ready, process = _start(stack, tmp_path, "venue", planned["venue"].module, config)
         url = str(ready["url"])
         config = planned["executor-paper"].config
-        config = config | {"broker": config["broker"] | {"url": url, "ca_file": venue_ca(site)}}
+        config = config | {
+            "broker": config["broker"] | {"url": url, "ca_file": venue_ca(site)},
+            "probes_port": ports["executor"],
+        }
         _start(stack, tmp_path, "executor", planned["executor-paper"].module, config)
         venue = Venue(VenueConfig(url=url, ca_file=Path(str(venue_ca(site)))), 10.0, lambda: False)
         stack.callback(venue.close)
-        yield Desk(bus, venue)
+        yield Desk(bus, venue, ports, process)
 
 
-def _start(stack: ExitStack, directory: Path, name: str, module: str, config: dict[str, Any]) -> dict[str, Any]:
+def _start(
+    stack: ExitStack, directory: Path, name: str, module: str, config: dict[str, Any]
+) -> tuple[dict[str, Any], subprocess.Popen[str]]:
     path = directory / f"{name}.json"
     path.write_text(json.dumps(config))
     log = stack.enter_context((directory / f"{name}.log").open("w"))
@@ -126,8 +141,7 @@ def _start(stack: ExitStack, directory: Path, name: str, module: str, config: di
     assert process.stdout is not None
     line = process.stdout.readline()
     assert line, (directory / f"{name}.log").read_text()
-    ready: dict[str, Any] = json.loads(line)
-    return ready
+    return json.loads(line), process
 
 
 def test_a_position_changes_sides_without_waiting_for_the_next_record(desk: Desk) -> None:
@@ -145,3 +159,39 @@ def test_a_position_changes_sides_without_waiting_for_the_next_record(desk: Desk
     assert closing.state == ORDER_STATE_FILLED
     assert (closing.quantity, opening.quantity) == (10 * SHARE, 10 * SHARE)
     assert opening.side == closing.side
+
+
+def test_executor_and_venue_tell_how_they_are(desk: Desk) -> None:
+    desk.bar(0)
+    desk.want(0, 10)
+    desk.wait_for(lambda: len(desk.orders()) == 1, "the entry was not sent")
+    desk.bar(1)
+    desk.wait_for(lambda: desk.orders()[0].state == ORDER_STATE_FILLED, "the entry has not filled")
+    desk.want(1, 10**6)  # more than the account can carry
+    desk.wait_for(lambda: desk.refused() == 1, "the second intent was not refused")
+    for port in desk.probes.values():
+        assert probe(port, "/livez") == probe(port, "/readyz") == (200, "ok\n")
+    executor = probe(desk.probes["executor"], "/metrics")[1]
+    for line in (
+        'tradewind_executor_intents_total{account="paper"} 2.0',
+        'tradewind_executor_orders_total{account="paper"} 1.0',
+        'tradewind_executor_rejected_total{account="paper"} 1.0',
+        'tradewind_executor_connected{account="paper"} 1.0',
+        'tradewind_executor_kill_switch{account="paper"} 0.0',
+        'tradewind_executor_total_seconds_count{account="paper"} 1.0',
+        'tradewind_bus_records_read_total{topic="intents"} 2.0',
+    ):
+        assert line in executor, executor
+    assert 'tradewind_executor_rejections_total{account="paper",code="' in executor
+    assert 'tradewind_executor_total_seconds{account="paper",quantile="0.99"} ' in executor
+    venue = probe(desk.probes["venue"], "/metrics")[1]
+    assert 'tradewind_venue_requests_total{method="POST",status="200"} ' in venue
+
+
+def test_an_executor_without_its_broker_is_alive_and_not_ready(desk: Desk, tmp_path: Path) -> None:
+    desk.venue_process.terminate()
+    desk.wait_for(lambda: probe(desk.probes["executor"], "/readyz")[0] == 503, "it is ready without its broker")
+    said = probe(desk.probes["executor"], "/readyz")[1]
+    url = json.loads((tmp_path / "executor.json").read_text())["broker"]["url"]
+    assert said == f"broker: {url} is not connected\n"
+    assert probe(desk.probes["executor"], "/livez") == (200, "ok\n")

@@ -5,6 +5,7 @@ from tradewind.bus.file_bus import FileBus
 from tradewind.bus.interface import Bus, Start, Subscription
 from tradewind.bus.kafka_bus import KafkaBus
 from tradewind.bus.opening import open_bus
+from tradewind.bus.probes import Probes
 from tradewind.bus.record import Outgoing, Record
 from tradewind.bus.topics import ALL_TOPICS, TOPICS, dead_topic, message_type
 
@@ -16,6 +17,7 @@ __all__ = [
     "FileBus",
     "KafkaBus",
     "Outgoing",
+    "Probes",
     "Record",
     "Start",
     "Subscription",

@@ -107,6 +107,9 @@ class FileBus(Bus):
     def dead_letter(self, topic: str, key: str, payload: bytes, payload_type: str, reason: str, consumer: str) -> int:
         return self.publish_many([dead_letter(topic, key, payload, payload_type, reason, consumer)])[0]
 
+    def reach(self) -> None:
+        self.end_offset("control")
+
     def close(self) -> None:
         self.store.close()
         self.bells.close()
@@ -152,6 +155,9 @@ class FileSubscription(Subscription):
                 self._next[topic] = offset
         commits = {topic: self._progress[topic].commit(offset) for topic, offset in offsets.items()}
         self._commit({topic: offset for topic, offset in commits.items() if offset is not None})
+
+    def lag(self) -> dict[str, int]:
+        return {topic: self._bus.end_offset(topic) - offset for topic, offset in self._next.items()}
 
     def close(self) -> None:
         if self._closed:

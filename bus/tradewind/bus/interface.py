@@ -61,6 +61,13 @@ class Subscription(_Closing):
                 end of the topic.
         """
 
+    @abstractmethod
+    def lag(self) -> dict[str, int]:
+        """How many records of each topic that this subscription holds are published and not read yet.
+
+        As far as is known here: asking costs little and waits for nobody.
+        """
+
 
 class Bus(_Closing):
     """A log of messages by topic. A topic is one ordered sequence: offsets count from 0 without gaps.
@@ -119,6 +126,10 @@ class Bus(_Closing):
     @abstractmethod
     def wait_committed(self, goals: Mapping[tuple[str, str], int], timeout: float) -> bool:
         """Wait until every (group, topic) has committed at least its offset; False after `timeout` seconds."""
+
+    @abstractmethod
+    def reach(self) -> None:
+        """Return when the log answers; raise BusError when it does not, within a few seconds."""
 
     def require_end(self, group: str, topic: str, offset: int) -> None:
         """Refuse to let `group` commit what is not in the log."""

@@ -192,6 +192,9 @@ class KafkaBus(Bus):
     def dead_letter(self, topic: str, key: str, payload: bytes, payload_type: str, reason: str, consumer: str) -> int:
         return self.publish_many([dead_letter(topic, key, payload, payload_type, reason, consumer)])[0]
 
+    def reach(self) -> None:
+        self._reach()
+
     def close(self) -> None:
         if self._closed.is_set():
             return

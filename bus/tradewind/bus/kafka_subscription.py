@@ -74,6 +74,14 @@ class KafkaSubscription(Subscription):
         commits = {topic: self._progress[topic].commit(offset) for topic, offset in offsets.items()}
         self._commit({topic: offset for topic, offset in commits.items() if offset is not None})
 
+    def lag(self) -> dict[str, int]:
+        ends = {
+            topic: self._consumer.get_watermark_offsets(self._partition(topic, 0), cached=True)[1]
+            for topic in self._next
+        }
+        # A negative end: nothing was fetched yet.
+        return {topic: max(ends[topic] - offset, 0) for topic, offset in self._next.items()}
+
     def close(self) -> None:
         if not self._closed:
             self._closed = True

@@ -7,14 +7,14 @@ import contextlib
 import json
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from tradewind.bus import BusError
+from tradewind.bus import BusError, Probes
+from tradewind.bus.probes import StopEvent
 
 Config = TypeVar("Config", bound=BaseModel)
 
@@ -64,14 +64,14 @@ def read_config(model: type[Config], path: Path) -> Config:
         raise ProcessError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def run_until_signalled(loop: Callable[[threading.Event], None], ready: dict[str, Any]) -> None:
+def run_until_signalled(loop: Callable[[StopEvent], None], ready: dict[str, Any], probes: Probes) -> None:
     """Says that the process is ready, then runs `loop` until SIGTERM or SIGINT sets its event."""
-    stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: probes.stop.set())
+    probes.begin()
     announce(ready)
     with contextlib.suppress(StoppedError):
-        loop(stop)
+        loop(probes.stop)
 
 
 def announce(ready: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ import random
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
 import threading
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tradewind.execution.venue.certificate import server_context
 
 ENVIRONMENT = {**os.environ, "APCA_API_KEY_ID": "AK", "APCA_API_SECRET_KEY": "secret"}
 HEADERS = {"APCA-API-KEY-ID": "AK", "APCA-API-SECRET-KEY": "secret", "Content-Type": "application/json"}
@@ -256,10 +259,40 @@ def test_a_state_dir_in_use_is_refused(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("settings", "named"),
-    [({"prot": 1}, "prot"), ({"port": 70_000}, "port"), ({"participation": 2}, "participation")],
+    [
+        ({"prot": 1}, "prot"),
+        ({"port": 70_000}, "port"),
+        ({"participation": 2}, "participation"),
+        ({"certificate": "tls.crt", "tls": True}, "document"),
+    ],
 )
 def test_a_wrong_configuration_names_its_field(folder: Path, settings: dict[str, Any], named: str) -> None:
     assert f"venue.json: {named}:" in refused(folder, **settings)
+
+
+def test_a_given_certificate_is_shown_to_all_who_reach_it(folder: Path) -> None:
+    """As in a cluster: every address, a certificate for the service's name, the key in a file of its own."""
+    given = folder / "given"
+    given.mkdir()
+    server_context(given, "tradewind-venue")
+    key, mark, chain = (given / "server.pem").read_text().partition("-----BEGIN CERTIFICATE-----")
+    (given / "tls.key").write_text(key)
+    (given / "tls.crt").write_text(mark + chain)
+    files = {"certificate": str(given / "tls.crt"), "key": str(given / "tls.key")}
+    venue = Process(folder, tls=True, host="0.0.0.0", **files)
+    trust = ssl.create_default_context(cafile=given / "ca.pem")
+    with (
+        socket.create_connection(("127.0.0.1", venue.port), 10) as plain,
+        trust.wrap_socket(plain, server_hostname="tradewind-venue") as secured,
+    ):
+        secured.sendall(b"GET /v2/clock HTTP/1.1\r\nHost: tradewind-venue\r\nConnection: close\r\n\r\n")
+        assert secured.recv(12) == b"HTTP/1.1 401"
+    assert not (folder / "state" / "ca.pem").exists()
+    assert venue.stop() == 0
+    crossed: dict[str, Any] = {"certificate": files["key"], "key": files["certificate"]}
+    assert f"certificate {files['key']}, key {files['certificate']}: cannot be used" in refused(
+        folder, tls=True, **crossed
+    )
 
 
 def test_damaged_books_are_one_line_too(folder: Path) -> None:

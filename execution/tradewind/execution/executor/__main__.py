@@ -13,12 +13,13 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from tradewind.bus import BusError, open_bus
+from tradewind.bus import Bus, BusError, Probes, open_bus
 from tradewind.execution.executor.config import ExecutorConfig
 from tradewind.execution.executor.control import serve
 from tradewind.execution.executor.estimates import RiskEstimates
 from tradewind.execution.executor.intake import Intake
 from tradewind.execution.executor.lease import FileLease, Keeper, Lease, LeaseLostError, NoLease
+from tradewind.execution.executor.metrics import ExecutorMetrics
 from tradewind.execution.executor.policy import PolicyFile
 from tradewind.execution.executor.process import FreeLoop, LockstepLoop
 from tradewind.execution.executor.publisher import Publisher
@@ -36,6 +37,7 @@ from tradewind.native.executor import Executor, ExecutorError
 from tradewind.v1 import control_pb2
 
 _LAST_WORDS_S = 5.0
+_STALL_S = 300.0  # one round of its loop may wait for the broker, and a minute each time
 _HOPS = {
     "queue": "intent → engine thread",
     "decide": "engine thread → risk decided and journalled",
@@ -51,7 +53,12 @@ def run(config: ExecutorConfig) -> None:
     """Takes the account's lease, starts the native executor, reconciles, then follows the bus until SIGTERM."""
     directory = Path(config.state_dir)
     directory.mkdir(parents=True, exist_ok=True)
-    with open_bus(config.bus) as bus, contextlib.ExitStack() as closing:
+    with Probes(config.probes_port, _STALL_S) as probes, probes.measured(open_bus(config.bus)) as bus:
+        _serve(config, directory, bus, probes)
+
+
+def _serve(config: ExecutorConfig, directory: Path, bus: Bus, probes: Probes) -> None:
+    with contextlib.ExitStack() as closing:
         lease = _lease(config)
         until = lease.acquire(threading.Event()) if lease is not None else 0
         if lease is not None:
@@ -93,8 +100,11 @@ def run(config: ExecutorConfig) -> None:
         watcher = threading.Event()
         threading.Thread(target=_tell_latencies, args=(executor, config, watcher), daemon=True).start()
         policy.begin()
+        if config.probes_port is not None:
+            ExecutorMetrics(config.account, executor, probes.registry)
+        probes.upstream("broker", lambda: "" if executor.ready() else f"{config.broker.url} is not connected")
         try:
-            run_until_signalled(partial(_run, loop, intake, executor), {"account": config.account})
+            run_until_signalled(partial(_run, loop, intake, executor), {"account": config.account}, probes)
         except ExecutorError as error:
             raise ProcessError(str(error)) from None
         finally:

@@ -64,6 +64,9 @@ class ExecutorConfig(BaseModel):
     )
     state_dir: str = Field(description="Holds a folder with the account's journal, and the Control service's address.")
     control_port: int = 0
+    probes_port: int | None = Field(
+        None, ge=0, le=65_535, description="Serves /metrics, /livez and /readyz; 0 takes a free port; null: none."
+    )
     sync: Literal["none", "batch", "always"] = "none"
     wait: Literal["blocking", "spinning"] = "blocking"
     cpu: int | None = None

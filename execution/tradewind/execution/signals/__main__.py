@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tradewind.bus import open_bus
+from tradewind.bus import Probes, open_bus
 from tradewind.execution.process import main, run_until_signalled
 from tradewind.execution.signals.config import SignalConfig
 from tradewind.execution.signals.predictor import PredictorClient
@@ -11,9 +11,11 @@ from tradewind.execution.signals.process import SignalProcess
 
 def run(config: SignalConfig) -> None:
     """Runs the signal process until SIGTERM."""
-    with open_bus(config.bus) as bus:
-        process = SignalProcess(config, bus, PredictorClient(config.predictor, config.predict_timeout_s))
-        run_until_signalled(process.run, {"strategy": config.strategy.metadata.name})
+    with Probes(config.probes_port) as probes, probes.measured(open_bus(config.bus)) as bus:
+        predictor = PredictorClient(config.predictor, config.predict_timeout_s)
+        probes.upstream("predictor", predictor.problem)
+        process = SignalProcess(config, bus, predictor)
+        run_until_signalled(process.run, {"strategy": config.strategy.metadata.name}, probes)
 
 
 if __name__ == "__main__":

@@ -31,3 +31,6 @@ class SignalConfig(BaseModel):
         False, description="A data set is replayed, at whatever speed: a vector is as old as it says, not as the clock."
     )
     predict_timeout_s: float = 5.0
+    probes_port: int | None = Field(
+        None, ge=0, le=65_535, description="Serves /metrics, /livez and /readyz; 0 takes a free port; null: none."
+    )

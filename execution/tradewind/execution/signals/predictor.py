@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ import grpc
 from tradewind.execution.process import StoppedError
 from tradewind.execution.signals.decisions import Prediction
 from tradewind.v1 import features_pb2, prediction_pb2, prediction_pb2_grpc
+
+_REACH_S = 2.0
 
 
 class PredictionRefusedError(Exception):
@@ -79,6 +82,18 @@ class PredictorClient:
         if self._channel is not None:
             self._channel.close()
         self._channel = self._stub = None
+
+    def problem(self) -> str:
+        """Why nobody listens where the predictor should, or nothing. Any thread; knows nothing of its models."""
+        try:
+            address = self._address()
+            host, _, port = address.rpartition(":")
+            socket.create_connection((host.strip("[]"), int(port)), _REACH_S).close()
+        except PredictorUnavailableError as error:
+            return str(error)
+        except (OSError, ValueError) as error:
+            return f"{address} is not reached ({error})"
+        return ""
 
     def _connected(self) -> prediction_pb2_grpc.PredictionStub:
         if self._stub is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -18,16 +19,20 @@ import sys
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from prometheus_client import Counter
 from pydantic import ValidationError
 
+from tradewind.bus import BusError, Probes
 from tradewind.execution.venue.books import Books, BooksError
-from tradewind.execution.venue.certificate import server_context
+from tradewind.execution.venue.certificate import given_context, server_context
 from tradewind.execution.venue.config import VenueConfig
 from tradewind.execution.venue.server import create_app
 from tradewind.execution.venue.service import Service
 
 # A client's warm connection outlives the pauses between its orders.
 _KEEPALIVE_SECONDS = 3_600
+_BEAT_S = 1.0
 
 
 class StartError(Exception):
@@ -70,15 +75,35 @@ def listen(host: str, port: int) -> socket.socket:
 def _context(config: VenueConfig) -> ssl.SSLContext | None:
     if not config.tls:
         return None
+    if config.certificate is not None:
+        try:
+            return given_context(config.certificate, config.key)
+        except OSError as error:
+            raise StartError(f"certificate {config.certificate}, key {config.key}: cannot be used ({error})") from error
     try:
         return server_context(config.state_dir, config.host)
     except (OSError, ValueError) as error:
         raise StartError(f"state_dir {config.state_dir}: no certificate can be kept there ({error})") from error
 
 
-async def serve(config: VenueConfig, service: Service, listener: socket.socket, context: ssl.SSLContext | None) -> None:
+def _counting(probes: Probes) -> Middleware:
+    requests = Counter("tradewind_venue_requests", "Requests answered.", ["method", "status"], registry=probes.registry)
+
+    @web.middleware
+    async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await handler(request)
+        requests.labels(request.method, response.status).inc()
+        return response
+
+    return count
+
+
+async def serve(
+    config: VenueConfig, service: Service, listener: socket.socket, context: ssl.SSLContext | None, probes: Probes
+) -> None:
     """Serve until SIGTERM or SIGINT."""
-    runner = web.AppRunner(create_app(service), access_log=None, keepalive_timeout=_KEEPALIVE_SECONDS)
+    app = create_app(service, [_counting(probes)] if config.probes_port is not None else [])
+    runner = web.AppRunner(app, access_log=None, keepalive_timeout=_KEEPALIVE_SECONDS)
     await runner.setup()
     await web.SockSite(runner, listener, ssl_context=context, shutdown_timeout=0.5).start()
     ended = asyncio.Event()
@@ -88,12 +113,16 @@ async def serve(config: VenueConfig, service: Service, listener: socket.socket, 
     ready = {
         "ready": True,
         "url": f"{'https' if context else 'http'}://{host}:{listener.getsockname()[1]}",
-        "ca": str((config.state_dir / "ca.pem").resolve()) if context else None,
+        "ca": str((config.state_dir / "ca.pem").resolve()) if context and config.certificate is None else None,
     }
+    probes.begin()
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()
     try:
-        await ended.wait()
+        while not ended.is_set():
+            probes.stop.is_set()  # the heartbeat: the event loop goes round
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), _BEAT_S)
     finally:
         await runner.cleanup()
 
@@ -107,7 +136,8 @@ def start(path: Path) -> None:
         books = Books(config.state_dir)
         service = Service(config, books, key_id, secret)
         context = _context(config)
-        asyncio.run(serve(config, service, listener, context))
+        with Probes(config.probes_port) as probes:
+            asyncio.run(serve(config, service, listener, context, probes))
     finally:
         listener.close()
 
@@ -119,7 +149,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     try:
         start(options.config)
-    except (StartError, BooksError) as error:
+    except (StartError, BooksError, BusError) as error:
         sys.stderr.write(f"tradewind venue: {error}\n")
         return 2
     return 0

@@ -115,7 +115,16 @@ def server_context(folder: Path, host: str) -> ssl.SSLContext:
         hosts.append(host)
     if not _covers(folder, hosts):
         _make(folder, hosts)
+    return given_context(folder / "server.pem", None)
+
+
+def given_context(certificate: Path, key: Path | None) -> ssl.SSLContext:
+    """A TLS context that shows `certificate` (PEM, with its chain), whose private key is in `key` or the same file.
+
+    Raises:
+        OSError: a file cannot be read, or they are not a certificate and its key (ssl.SSLError).
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(folder / "server.pem")
+    context.load_cert_chain(certificate, key)
     return context

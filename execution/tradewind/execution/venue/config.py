@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tradewind.execution.venue.faults import FaultPlan
 from tradewind.execution.venue.matching import PPM, Terms
@@ -21,7 +21,12 @@ class VenueConfig(BaseModel):
     state_dir: Path = Field(description="Where the books, the certificate and the lock live; made when missing.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(0, ge=0, le=65_535, description="Port to listen on; 0 takes a free one and prints it.")
-    tls: bool = Field(True, description="HTTPS and WSS with a certificate of the venue's own (`ca.pem`).")
+    tls: bool = Field(True, description="HTTPS and WSS, by a certificate of the venue's own (`ca.pem`) unless given.")
+    certificate: Path | None = Field(None, description="PEM: the certificate to show, with its chain; needs `key`.")
+    key: Path | None = Field(None, description="PEM: the private key of `certificate`.")
+    probes_port: int | None = Field(
+        None, ge=0, le=65_535, description="Serves /metrics, /livez and /readyz; 0 takes a free port; null: none."
+    )
     key_id_env: str = Field("APCA_API_KEY_ID", description="Environment variable that holds the accepted key id.")
     secret_env: str = Field("APCA_API_SECRET_KEY", description="Environment variable that holds its secret.")
     starting_cash: Decimal = Field(Decimal(100_000), gt=0, le=10**9, decimal_places=8, description="USD, new books.")
@@ -44,6 +49,14 @@ class VenueConfig(BaseModel):
     )
     faults: FaultPlan = Field(FaultPlan(), description="How it misbehaves from the start; /sim/faults changes that.")
     start_time: int = Field(0, ge=0, description="Virtual time of new books, ns since the Unix epoch.")
+
+    @model_validator(mode="after")
+    def _certificate_has_key(self) -> VenueConfig:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together: give both, or neither for a certificate of its own")
+        if self.certificate is not None and not self.tls:
+            raise ValueError("tls is false, so nobody would see the certificate: leave certificate and key out")
+        return self
 
     def terms(self) -> Terms:
         """The same conditions in the core's integers."""

@@ -10,13 +10,12 @@ import argparse
 import json
 import signal
 import sys
-import threading
 from pathlib import Path
 
 import polars as pl
 from pydantic import ValidationError
 
-from tradewind.bus import BusError, open_bus
+from tradewind.bus import BusError, Probes, open_bus
 from tradewind.streaming.datasets import DataError, read_dataset
 from tradewind.streaming.features.config import FeaturesConfig, HistoryConfig
 from tradewind.streaming.features.engine import NativeVectorEngine, native_feature_set
@@ -59,8 +58,8 @@ def read_history(config: HistoryConfig | None) -> tuple[list[Bar], list[Event]]:
     return bars, [event for event in events if event.available_time <= config.until]
 
 
-def run(config: FeaturesConfig, stop: threading.Event) -> None:
-    """Work until `stop` is set."""
+def run(config: FeaturesConfig, probes: Probes) -> None:
+    """Work until `probes.stop` is set."""
     chosen = config.feature_set
     feature_set = native_feature_set(chosen.name, chosen.names, chosen.interval, chosen.version)
     stream = FeatureStream(
@@ -72,13 +71,14 @@ def run(config: FeaturesConfig, stop: threading.Event) -> None:
     from tradewind.streaming.features.repository import FeatureRepository  # Feast takes seconds: bad input fails first
 
     repository = FeatureRepository.open(config.state_dir, feature_set)
-    with open_bus(config.bus) as bus:
+    with probes.measured(open_bus(config.bus)) as bus:
         sink = YieldingSink(repository)
         process = FeatureProcess(bus, config.group, feature_set, stream, sink, poll_records=config.poll_records)
         process.restore(*read_history(config.history))
+        probes.begin()
         print(json.dumps({"ready": True, "feature_set_version": feature_set.version}), flush=True)  # noqa: T201
         try:
-            while not stop.is_set():
+            while not probes.stop.is_set():
                 process.step(0.5)
         finally:
             process.close()
@@ -90,11 +90,13 @@ def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="tradewind.streaming.features", description="Bars and events to features.")
     parser.add_argument("--config", type=Path, required=True, help="JSON file of this process")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    path = parser.parse_args().config
     try:
-        run(load_config(parser.parse_args().config), stop)
+        config = load_config(path)
+        with Probes(config.probes_port) as probes:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: probes.stop.set())
+            run(config, probes)
     except (FeatureProcessError, FeatureSetError, DataError, BusError) as error:
         sys.stderr.write(f"features: {error}\n")
         return 2

@@ -40,4 +40,7 @@ class FeaturesConfig(_Model):
     context_timeout_seconds: float = Field(
         0.0, ge=0, description="How long a bar waits for the context of its time; 0: the feed puts the context first."
     )
+    probes_port: int | None = Field(
+        None, ge=0, le=65_535, description="Serves /metrics, /livez and /readyz; 0 takes a free port; null: none."
+    )
     poll_records: int = Field(500, gt=0, description="Records per read of the bus.")

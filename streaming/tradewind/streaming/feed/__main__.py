@@ -8,19 +8,19 @@ import json
 import logging
 import signal
 import sys
-import threading
 import time
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from tradewind.bus import Bus, BusError, open_bus
+from tradewind.bus import Bus, BusError, Probes, open_bus
 from tradewind.streaming.feed.config import AlpacaConfig, FeedConfig, ReplayConfig
 from tradewind.streaming.feed.errors import FeedError, StoppedError
 from tradewind.streaming.feed.live import Live
 from tradewind.streaming.feed.replaying import Replaying
 
 _REPORT_EVERY_S = 0.5
+_LOOK_S = 0.2
 
 
 class Progress:
@@ -60,29 +60,32 @@ def read_config(path: Path) -> FeedConfig:
         raise FeedError(f"{path}: {field}: {first['msg']}") from None
 
 
-def run(config: FeedConfig, stop: threading.Event) -> None:
-    """Feed until the data end or `stop` is set."""
+def run(config: FeedConfig, probes: Probes) -> None:
+    """Feed until the data end or `probes.stop` is set."""
     source = config.source
     if isinstance(source, ReplayConfig):
         replaying = Replaying(config, source)
-        with open_bus(config.bus) as bus:
+        with probes.measured(open_bus(config.bus)) as bus:
+            probes.begin()
             _say({"ready": True, "accounts": config.accounts, "total": replaying.total})
-            replaying.run(bus, Progress(replaying.total, config.progress), stop.is_set)
+            replaying.run(bus, Progress(replaying.total, config.progress), probes.stop.is_set)
     else:
-        with open_bus(config.bus) as bus:
-            asyncio.run(_live(config, source, bus, stop))
+        with probes.measured(open_bus(config.bus)) as bus:
+            asyncio.run(_live(config, source, bus, probes))
 
 
-async def _live(config: FeedConfig, source: AlpacaConfig, bus: Bus, stop: threading.Event) -> None:
-    live = asyncio.ensure_future(Live(config, source, bus).run())
+async def _live(config: FeedConfig, source: AlpacaConfig, bus: Bus, probes: Probes) -> None:
+    feed = Live(config, source, bus)
+    probes.upstream("stream", feed.problem)
+    live = asyncio.ensure_future(feed.run())
+    probes.begin()
     _say({"ready": True, "accounts": config.accounts})
-    stopping = asyncio.ensure_future(asyncio.to_thread(stop.wait))
-    await asyncio.wait({live, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stop.set()
-    if not live.done():
-        live.cancel()
-        await asyncio.wait({live})
-        return
+    while not live.done():
+        if probes.stop.is_set():
+            live.cancel()
+            await asyncio.wait({live})
+            return
+        await asyncio.wait({live}, timeout=_LOOK_S)
     await live
 
 
@@ -92,11 +95,12 @@ def main() -> int:
     parser.add_argument("--config", required=True, type=Path, help="JSON file with the feed's configuration")
     path = parser.parse_args().config
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     try:
-        run(read_config(path), stop)
+        config = read_config(path)
+        with Probes(config.probes_port) as probes:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: probes.stop.set())
+            run(config, probes)
     except StoppedError:
         return 0
     except (FeedError, BusError) as error:

@@ -80,6 +80,9 @@ class FeedConfig(_Model):
     )
     state_dir: Path = Field(description="Where the feed notes what the bus held when the run began.")
     stall_seconds: float = Field(120.0, gt=0, description="Without progress for so long, the run is given up.")
+    probes_port: int | None = Field(
+        None, ge=0, le=65_535, description="Serves /metrics, /livez and /readyz; 0 takes a free port; null: none."
+    )
     progress: bool = Field(True, description="Write progress as JSON lines on standard output.")
 
     @property

@@ -24,6 +24,7 @@ from tradewind.streaming.news.pipeline import NewsPipeline
 from tradewind.streaming.sources.aggregation import BarAggregator
 from tradewind.streaming.sources.alpaca_stream import AlpacaStreamSource, StreamOptions
 from tradewind.streaming.sources.base import MarketMessage, Unreadable
+from tradewind.streaming.sources.connection import LinkState
 from tradewind.streaming.sources.credentials import Credentials
 from tradewind.streaming.validation import BarValidator
 from tradewind.v1 import market_pb2
@@ -72,6 +73,11 @@ class Live:
                     tasks.create_task(self._pump_pushed_news(self._source.news_url))
         except* DataError as errors:
             raise FeedError(str(errors.exceptions[0])) from None
+
+    def problem(self) -> str:
+        """Why no market data come, or nothing. Any thread."""
+        state = self._market.socket.link.state
+        return "" if state is LinkState.LIVE else state.value
 
     def _options(self, last: dict[str, market_pb2.Bar]) -> StreamOptions:
         source = self._source

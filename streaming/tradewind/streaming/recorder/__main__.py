@@ -6,13 +6,12 @@ import argparse
 import logging
 import signal
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from tradewind.bus import BusError
+from tradewind.bus import BusError, Probes
 from tradewind.streaming.recorder.config import RecorderConfig
 from tradewind.streaming.recorder.errors import RecorderError
 from tradewind.streaming.recorder.process import run
@@ -26,11 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="JSON of a RecorderConfig")
     path: Path = parser.parse_args(arguments).config
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     try:
-        run(_load(path), stop)
+        config = _load(path)
+        with Probes(config.probes_port) as probes:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: probes.stop.set())
+            run(config, probes)
     except (RecorderError, BusError) as error:
         sys.stderr.write(f"recorder: {error}\n")
         return _BAD_INPUT

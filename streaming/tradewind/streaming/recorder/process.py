@@ -8,11 +8,11 @@ import threading
 import time
 from collections.abc import Sequence
 
-from tradewind.bus import Bus, Record, Subscription, open_bus
+from tradewind.bus import Bus, Probes, Record, Subscription, open_bus
 from tradewind.bus.topics import is_dead
 from tradewind.streaming.recorder.config import RecorderConfig
 from tradewind.streaming.recorder.errors import RecorderError
-from tradewind.streaming.recorder.metrics import Metrics, MetricsServer
+from tradewind.streaming.recorder.metrics import Metrics
 from tradewind.streaming.recorder.rows import recorded_topics
 from tradewind.streaming.recorder.store import Refusal, Store
 
@@ -37,7 +37,6 @@ class Recorder:
 
     def run(self, stop: threading.Event) -> None:
         """Record until `stop` is set."""
-        self._metrics.ready.set()
         print(json.dumps({"ready": True}), flush=True)  # noqa: T201 - whoever started the process waits for it
         try:
             while not stop.is_set():
@@ -84,24 +83,20 @@ class Recorder:
             self._metrics.delay.observe(max(now - record.timestamp_ns, 0) / 1e9)
 
 
-def run(config: RecorderConfig, stop: threading.Event) -> None:
-    """The recorder's life, from its settings to `stop`.
+def run(config: RecorderConfig, probes: Probes) -> None:
+    """The recorder's life, from its settings until `probes.stop` is set.
 
     Raises:
         RecorderError, BusError: one line that says what is wrong.
     """
-    metrics = Metrics()
-    server = None if config.metrics_port is None else MetricsServer(metrics, config.metrics_port)
-    try:
-        with open_bus(config.bus) as bus:
-            store = Store(config.sql, bus.identity)
-            try:
-                recorder = Recorder(config, bus, store, metrics)
-                log.info("recording %s as %s", config.bus, config.group)
-                recorder.run(stop)
-            finally:
-                store.close()
-    finally:
-        if server is not None:
-            server.close()
+    with probes.measured(open_bus(config.bus)) as bus:
+        store = Store(config.sql, bus.identity)
+        probes.upstream("database", store.problem)
+        try:
+            recorder = Recorder(config, bus, store, Metrics(probes.registry))
+            log.info("recording %s as %s", config.bus, config.group)
+            probes.begin()
+            recorder.run(probes.stop)
+        finally:
+            store.close()
     log.info("stopped")

@@ -10,7 +10,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, and_, bindparam, create_engine, event, insert, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Table,
+    and_,
+    bindparam,
+    create_engine,
+    event,
+    insert,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
@@ -85,6 +98,15 @@ class Store:
             raise unusable(self._engine, error) from error
         self._next |= ends
         return len(new)
+
+    def problem(self) -> str:
+        """Why the database does not answer now, or nothing. Any thread."""
+        try:
+            with self._engine.connect() as db:
+                db.execute(text("SELECT 1"))
+        except SQLAlchemyError as error:
+            return str(unusable(self._engine, error))
+        return ""
 
     def close(self) -> None:
         """Close the database."""

@@ -1,0 +1,70 @@
+"""Shell: the executor's figures for Prometheus, read from the native engine when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from tradewind.native.executor import Executor
+
+_COUNTS = {
+    "intents": "Intents taken from the bus.",
+    "accepted": "Intents accepted.",
+    "rejected": "Intents rejected.",
+    "orders": "Orders sent to the broker.",
+    "fills": "Fills.",
+}
+_QUANTILES = {"p50": "0.5", "p99": "0.99", "p99.9": "0.999"}
+_CENTS = 1e8  # money is fixed-point at 1e-8
+
+
+class ExecutorMetrics(Collector):
+    """Counters since the journal began, so a restart does not reset them; latencies since the process began."""
+
+    def __init__(self, account: str, executor: Executor, registry: CollectorRegistry) -> None:
+        self._account = account
+        self._executor = executor
+        registry.register(self)
+
+    def describe(self) -> list[Metric]:
+        """Nothing in advance: registering must not ask an engine that has not started."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """The figures now."""
+        stats = self._executor.stats()
+        for name, words in _COUNTS.items():
+            count = CounterMetricFamily(f"tradewind_executor_{name}", words, labels=["account"])
+            count.add_metric([self._account], stats[name])
+            yield count
+        rejections = CounterMetricFamily(
+            "tradewind_executor_rejections", "Rejections by the gate's code.", labels=["account", "code"]
+        )
+        for code, number in stats["rejections"].items():
+            rejections.add_metric([self._account, code], number)
+        yield rejections
+        gauges = {
+            "connected": (float(self._executor.ready()), "1 while the broker's stream is up."),
+            "kill_switch": (float(stats["risk"]["kill_switch"]), "1 while the kill switch is latched."),
+            "working_orders": (stats["working_orders"], "Orders at the broker."),
+            "equity_usd": (stats["account"]["equity"] / _CENTS, "The account's equity."),
+        }
+        for name, (value, words) in gauges.items():
+            gauge = GaugeMetricFamily(f"tradewind_executor_{name}", words, labels=["account"])
+            gauge.add_metric([self._account], value)
+            yield gauge
+        yield from self._latencies()
+
+    def _latencies(self) -> Iterator[Metric]:
+        for hop, figures in self._executor.latencies().items():
+            if figures["count"] == 0:
+                continue  # no quantile of nothing
+            family = Metric(f"tradewind_executor_{hop}_seconds", f"Latency of the hop {hop!r}.", "summary")
+            for key, quantile in _QUANTILES.items():
+                labels = {"account": self._account, "quantile": quantile}
+                family.add_sample(family.name, labels, figures[key] / 1e9)
+            family.add_sample(f"{family.name}_count", {"account": self._account}, figures["count"])
+            yield family
