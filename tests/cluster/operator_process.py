@@ -27,7 +27,6 @@ def config(namespace: str, identity: str, **more: Any) -> dict[str, Any]:
         "identity": identity,
         "images": {
             "executor": "tradewind/executor:dev",
-            "signals": "tradewind/signals:dev",
             "operator": "tradewind/operator:dev",
         },
         "services": {"bus": "kafka://kafka:9092", "predictor": "predictor:9000"},

@@ -52,6 +52,13 @@ def settled(cluster: Cluster) -> bool:
     )
 
 
+def quiet(operator: OperatorProcess) -> bool:
+    """Whether ten looks wrote nothing."""
+    looks, writes = (operator.metric(f"tradewind_operator_{m}") for m in ("look_seconds_count", "writes_total"))
+    eventually(lambda: operator.metric("tradewind_operator_look_seconds_count") >= looks + 10)
+    return operator.metric("tradewind_operator_writes_total") == writes
+
+
 def test_two_documents_become_an_executor_and_a_signal_process(cluster: Cluster, start: Any) -> None:
     start()
     cluster.apply(RISK_POLICY)
@@ -203,6 +210,29 @@ def test_a_pod_that_the_kubelet_refuses_is_not_made_again_in_a_loop(cluster: Clu
     eventually(lambda: cluster.get("statefulset", "executor-paper")["spec"]["replicas"] == 1)
     again = eventually(lambda: cluster.run("get", "pod", "executor-paper-0", "-o", "jsonpath={.metadata.uid}").stdout)
     assert again != uid
+
+
+def test_what_strategies_share_comes_with_the_first_and_goes_with_the_last(cluster: Cluster, start: Any) -> None:
+    images = {"executor": "executor:dev", "streaming": "streaming:dev", "operator": "operator:dev"}
+    replay = {"trained_until": 10**18, "speed": 60}
+    services = {"bus": "kafka://kafka:9092", "predictor": "predictor:9000", "data": {"dataset": "d", "replay": replay}}
+    operator = start(images=images, services=services, resync_s=1)
+    features = {"configmap/features-bars-1d-default-20", "deployment.apps/features-bars-1d-default-20"}
+    cluster.apply(
+        changed(RISK_POLICY, spec__strategies=["momentum", "trend"]),
+        changed(STRATEGY, spec__capitalShare=0.5),
+        changed(STRATEGY, metadata__name="trend", spec__capitalShare=0.5),
+    )
+    eventually(lambda: features <= owned(cluster))
+    eventually(lambda: reason(cluster, "strategy", "momentum", "FeaturesFresh") == "FeaturesStarting")
+    # No pod runs here, so nobody is ready, and the replay waits.
+    assert "job.batch/feed" not in cluster.ok("get", "jobs", "-o", "name")
+    eventually(lambda: quiet(operator))
+    cluster.ok("delete", "strategy", "momentum")
+    eventually(lambda: not {o for o in owned(cluster) if "momentum" in o})
+    assert features <= owned(cluster)
+    cluster.ok("delete", "strategy", "trend")
+    eventually(lambda: not {o for o in owned(cluster) if o.startswith(("configmap/features", "deployment"))})
 
 
 def test_an_end_leaves_nothing_behind(cluster: Cluster, start: Any) -> None:

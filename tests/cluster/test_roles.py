@@ -44,7 +44,8 @@ OPERATOR = """
     strategies.tradewind.dev/finalizers: update
     statefulsets.apps: list watch create patch
     deployments.apps: list watch create patch delete
-    configmaps: list watch create patch
+    jobs.batch: list watch create patch delete
+    configmaps: list watch create patch delete
     serviceaccounts: list watch create patch
     services: list watch create patch
     roles.rbac.authorization.k8s.io: list watch create patch

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tradewind.planning.pods import ClusterSite
+from tradewind.planning.local import Replay
+from tradewind.planning.pods import DATA_DIR, ClusterSite
+
+BROKER_CA, BUS_CA = "/etc/tradewind/broker", "/etc/tradewind/bus"
+CA_FILE = "ca.pem"  # its key in the ConfigMap
 
 
 class Part(BaseModel):
@@ -18,8 +22,8 @@ class Part(BaseModel):
 class Images(Part):
     """Images of the pods."""
 
-    executor: str
-    signals: str
+    executor: str = Field(description="Runs executors and signal processes.")
+    streaming: str = Field("", description="Runs feeds and features processes; needed with services.data.")
     operator: str = Field(description="Runs beside each executor, too, where it follows the policy.")
 
 
@@ -32,15 +36,60 @@ class Resources(Part):
     follower_memory: str = "128Mi"
     signals_cpu: str = "100m"
     signals_memory: str = "512Mi"
+    features_cpu: str = "100m"
+    features_memory: str = "1Gi"
+    feed_cpu: str = "100m"
+    feed_memory: str = "1Gi"
     journal: str = Field("1Gi", description="Size of an executor's volume.")
+
+
+class ReplaySettings(Part):
+    """A data set traded again instead of the market, for trying out."""
+
+    trained_until: int = Field(description="No bar after this is for learning; trading begins with the next. ns UTC.")
+    end: int | None = Field(None, description="Last time traded, ns UTC; null: the data set's last bar.")
+    speed: float = Field(gt=0, description="Multiple of recorded speed. Lockstep is for one machine.")
+    events: str | None = Field(None, description="Parquet file of events known before, below the claim.")
+
+
+class Data(Part):
+    """The data sets of an installation."""
+
+    claim: str = Field("tradewind-data", description="Volume claim of data sets and of the features' history.")
+    dataset: str | None = Field(None, description="Directory of the data set, below the claim; null: there is none.")
+    replay: ReplaySettings | None = Field(None, description="null: the market.")
+    secret: str = Field("market-data", description="Secret with the feed's keys, APCA_API_KEY_ID and ..._SECRET_KEY.")
+
+    @model_validator(mode="after")
+    def _something_to_replay(self) -> Data:
+        if self.replay is not None and self.dataset is None:
+            raise ValueError("replay needs dataset: name the data set's directory below the claim")
+        return self
+
+    def path(self, below: str) -> str:
+        """A path in the pods."""
+        return f"{DATA_DIR}/{below.strip('/')}"
 
 
 class Services(Part):
     """Where an installation's shared services are."""
 
     bus: str = Field(description="Bus URL, e.g. kafka://kafka:9092.")
+    bus_ca: str | None = Field(None, description="ConfigMap with the brokers' CA (key ca.pem); null: the system's.")
     predictor: str = Field(description="HOST:PORT of the predictor's gRPC service.")
     broker_url: str = Field("", description="REST base for policies that name none; empty: Alpaca's own.")
+    broker_ca: str | None = Field(None, description="ConfigMap with that broker's CA (key ca.pem); null: the system's.")
+    data: Data | None = Field(None, description="Feeds and features; null: somebody else runs them.")
+
+
+class Environment(Part):
+    """Environment of the pods of one part."""
+
+    variables: dict[str, str] = Field(default_factory=dict, description="Plain settings.")
+    secrets: list[str] = Field(default_factory=list, description="Secrets whose keys are variables, too.")
+
+
+PodPart = Literal["executor", "signals", "features", "feed"]
 
 
 class Election(Part):
@@ -68,6 +117,9 @@ class OperatorConfig(Part):
         description="Features of a strategy that names none: name → bars to be warm, in vector order."
     )
     resources: Resources = Field(default_factory=Resources)
+    environment: dict[PodPart, Environment] = Field(
+        default_factory=dict, description="By part: how each speaks to bus and stores (KAFKA_…, PGPASSWORD, …)."
+    )
     storage_class: str | None = Field(None, description="Of the journals' volumes; null: the cluster's default.")
     election: Election = Field(default_factory=Election)
     port: int = Field(9101, ge=0, le=65535, description="Serves /metrics, /livez and /readyz; 0 takes a free one.")
@@ -76,16 +128,39 @@ class OperatorConfig(Part):
     audit_s: float = Field(30.0, gt=0, description="How often what the watches told is compared with the API server.")
     workers: int = Field(4, ge=1, le=64, description="Documents looked at at the same time.")
 
+    @model_validator(mode="after")
+    def _images_of_what_runs(self) -> OperatorConfig:
+        if self.services.data is not None and not self.images.streaming:
+            raise ValueError("images.streaming is missing: services.data asks for feeds and features processes")
+        return self
+
     def site(self) -> ClusterSite:
         """The part that planners need."""
-        return ClusterSite(
-            self.services.bus,
-            self.services.predictor,
-            self.services.broker_url,
-            self.default_features,
-            self.control_port,
-        )
+        return site(self.services, self.default_features, self.control_port)
 
     def for_followers(self) -> dict[str, Any]:
         """The part that a follower in an executor's pod needs; what else changes doesn't concern it."""
-        return self.model_dump(mode="json", include={"services", "default_features", "control_port"})
+        services = {"bus", "predictor", "broker_url", "broker_ca", "data"}
+        return self.model_dump(
+            mode="json", include={"services": services, "default_features": True, "control_port": True}
+        )
+
+
+def site(services: Services, default_features: dict[str, int], control_port: int) -> ClusterSite:
+    """Where things are, as planners need it."""
+    data = services.data
+    dataset = data.path(data.dataset) if data is not None and data.dataset is not None else None
+    replay = None
+    if data is not None and data.replay is not None and dataset is not None:
+        events = data.path(data.replay.events) if data.replay.events else None
+        replay = Replay(dataset, data.replay.trained_until, data.replay.end, data.replay.speed, events)
+    return ClusterSite(
+        bus=services.bus,
+        predictor=services.predictor,
+        broker_url=services.broker_url,
+        broker_ca=f"{BROKER_CA}/{CA_FILE}" if services.broker_ca else None,
+        default_features=default_features,
+        control_port=control_port,
+        dataset=dataset,
+        replay=replay,
+    )

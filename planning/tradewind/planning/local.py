@@ -108,14 +108,14 @@ def plan(strategies: Sequence[Strategy], policies: Sequence[RiskPolicy], site: S
     if site.venue_port is not None:
         workloads.append(_venue(strategies, site))
     workloads.append(_recorder(site))
-    jobs = [_training(s, site) for s in _one_per_model(strategies)] if site.replay else []
+    jobs = [training(s, site) for s in one_per_model(strategies)] if site.replay else []
     workloads += jobs
     trained = tuple(job.name for job in jobs)
-    workloads += _features(strategies, site, trained)
+    workloads += features(strategies, site, after=trained)
     workloads.append(_serving(strategies, site, trained))
     workloads += [executor(p, bound[p.metadata.name], site) for p in used]
     workloads += [signals(s, p, strategies, site) for p in used for s in bound[p.metadata.name]]
-    workloads.append(_feed(strategies, used, site, after=tuple(w.name for w in workloads)))
+    workloads.append(feed(strategies, used, site, after=tuple(w.name for w in workloads)))
     return workloads
 
 
@@ -136,21 +136,22 @@ def venue_ca(site: Site) -> str | None:
     return None if site.venue_port is None else f"{site.state_dir}/venue/ca.pem"
 
 
-def _one_per_model(strategies: Sequence[Strategy]) -> list[Strategy]:
+def one_per_model(strategies: Sequence[Strategy]) -> list[Strategy]:
     """Strategies that share a model train it once, by the first of them."""
     return list({s.model_name: s for s in reversed(strategies)}.values())[::-1]
 
 
-def _symbols(strategies: Sequence[Strategy]) -> list[str]:
+def traded_symbols(strategies: Sequence[Strategy]) -> list[str]:
+    """Every symbol of the strategies, once."""
     return sorted({symbol for s in strategies for symbol in s.spec.universe.symbols})
 
 
 def news_configs(strategies: Sequence[Strategy], base_dir: str) -> list[dict[str, Any]]:
     """The news sources of all strategies, each once, with absolute paths."""
-    return _news_config(list({(n.kind, n.name): n for s in strategies for n in s.spec.news}.values()), base_dir)
+    return _news(list({(n.kind, n.name): n for s in strategies for n in s.spec.news}.values()), base_dir)
 
 
-def _news_config(sources: Sequence[NewsSource], base_dir: str) -> list[dict[str, Any]]:
+def _news(sources: Sequence[NewsSource], base_dir: str) -> list[dict[str, Any]]:
     return [
         {
             **source.model_dump(),
@@ -167,7 +168,7 @@ def _venue(strategies: Sequence[Strategy], site: Site) -> Workload:
         {
             "state_dir": f"{site.state_dir}/venue",
             "port": site.venue_port,
-            "symbols": _symbols(strategies),
+            "symbols": traded_symbols(strategies),
             "clock": "virtual",
             "start_time": site.replay.trained_until if site.replay else 0,
         },
@@ -181,7 +182,8 @@ def _recorder(site: Site) -> Workload:
     )
 
 
-def _training(strategy: Strategy, site: Site) -> Workload:
+def training(strategy: Strategy, site: Site) -> Workload:
+    """The training of a strategy's model. Raises ValueError in a live run on one machine."""
     if site.replay is None:
         raise ValueError("training needs a data set: there is none in a live run")
     return Workload(
@@ -195,7 +197,7 @@ def _training(strategy: Strategy, site: Site) -> Workload:
             "feature_set": _feature_set(strategy, site),
             "volatility_feature": volatility_feature(strategy),
             "until": site.replay.trained_until,
-            "news": _news_config(strategy.spec.news, site.base_dir),
+            "news": _news(strategy.spec.news, site.base_dir),
             # One machine: the final fit needs no worker process of its own.
             "ray": {"fit_workers": 0},
         },
@@ -212,7 +214,8 @@ def _feature_set(strategy: Strategy, site: Site) -> dict[str, Any]:
     }
 
 
-def _features(strategies: Sequence[Strategy], site: Site, trained: tuple[str, ...]) -> list[Workload]:
+def features(strategies: Sequence[Strategy], site: Site, after: tuple[str, ...] = ()) -> list[Workload]:
+    """One features process for each feature set that a strategy has."""
     first = {feature_set_name(s): s for s in reversed(strategies)}
     return [
         Workload(
@@ -225,7 +228,7 @@ def _features(strategies: Sequence[Strategy], site: Site, trained: tuple[str, ..
                 "feature_set": _feature_set(strategy, site),
                 "history": _history(site),
             },
-            after=trained,
+            after=after,
         )
         for name, strategy in sorted(first.items())
     ]
@@ -244,7 +247,7 @@ def _serving(strategies: Sequence[Strategy], site: Site, trained: tuple[str, ...
         {
             "state_dir": f"{site.state_dir}/serving",
             "tracking_uri": f"sqlite:///{site.state_dir}/models/mlflow.db",
-            "models": [{"name": s.model_name, "alias": model_alias(s, strategies)} for s in _one_per_model(strategies)],
+            "models": [{"name": s.model_name, "alias": model_alias(s, strategies)} for s in one_per_model(strategies)],
             "repo": f"{site.state_dir}/features",
             "port": site.predictor_port,
         },
@@ -344,22 +347,23 @@ def signals(strategy: Strategy, policy: RiskPolicy, strategies: Sequence[Strateg
     )
 
 
-def _feed(
-    strategies: Sequence[Strategy], policies: Sequence[RiskPolicy], site: Site, after: tuple[str, ...]
+def feed(
+    strategies: Sequence[Strategy], policies: Sequence[RiskPolicy], site: Site, after: tuple[str, ...] = ()
 ) -> Workload:
+    """What brings the market in: a data set's replay, or Alpaca's stream."""
     replay = site.replay
     first = strategies[0].spec
     source: dict[str, Any] = (
         {
             "kind": "replay",
             "dataset": replay.dataset,
-            "symbols": _symbols(strategies) + sorted({s.spec.universe.context or "" for s in strategies} - {""}),
+            "symbols": traded_symbols(strategies) + sorted({s.spec.universe.context or "" for s in strategies} - {""}),
             "start": replay.trained_until + 1,
             "end": replay.end,
             "speed": replay.speed,
         }
         if replay
-        else {"kind": "alpaca", "symbols": _symbols(strategies), "interval": first.bars}
+        else {"kind": "alpaca", "symbols": traded_symbols(strategies), "interval": first.bars}
     )
     return Workload(
         "feed",

@@ -26,6 +26,7 @@ from tradewind.operators.plan.affected import affected
 from tradewind.operators.plan.difference import differing, stamped
 from tradewind.operators.plan.model import Object, Plan, Ref, World
 from tradewind.operators.plan.refusal import wait_after
+from tradewind.operators.plan.shared import SHARED
 from tradewind.planning.pods import executor_pod, fixed_part
 from tradewind.specs.loading import parse_document
 
@@ -398,9 +399,13 @@ def test_who_is_looked_at_again() -> None:
     of = world(
         policy(allows=("momentum", "trend")), strategy(), strategy("trend", 2), strategy("far", 3, riskPolicy="other")
     )
-    everyone = {Ref("RiskPolicy", "paper"), Ref("Strategy", "momentum"), Ref("Strategy", "trend")}
+    everyone = {Ref("RiskPolicy", "paper"), Ref("Strategy", "momentum"), Ref("Strategy", "trend"), SHARED}
     assert affected(of, policy()) == everyone
     assert affected(of, strategy()) == everyone
-    assert affected(of, strategy("far", riskPolicy="other")) == {Ref("RiskPolicy", "other"), Ref("Strategy", "far")}
+    assert affected(of, strategy("far", riskPolicy="other")) == {
+        Ref("RiskPolicy", "other"),
+        Ref("Strategy", "far"),
+        SHARED,
+    }
     assert affected(of, settled().objects[SET]) == {Ref("RiskPolicy", "paper")}
     assert affected(of, settled().objects[DEPLOYMENT]) == {Ref("Strategy", "momentum")}

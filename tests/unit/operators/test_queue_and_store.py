@@ -49,6 +49,21 @@ async def test_a_failure_comes_again_by_itself_and_later_each_time(monkeypatch: 
     assert queue.failed(A) == 0.01
 
 
+async def test_changes_of_what_is_shared_are_looked_at_together() -> None:
+    queue = Queue({"Shared": 0.05})
+    shared = Ref("Shared", "namespace")
+    for ref in (shared, A, shared):
+        queue.add(ref)
+    assert len(queue) == 1
+    assert await queue.get() == A
+    assert await asyncio.wait_for(queue.get(), 5) == shared
+    queue.add(shared)
+    await asyncio.sleep(0.2)
+    assert len(queue) == 0  # it is worked on: it comes again afterwards
+    queue.done(shared)
+    assert await queue.get() == shared
+
+
 def test_the_wait_has_an_end() -> None:
     assert retry_after(1) < retry_after(2)
     assert retry_after(50) == LAST_RETRY_S

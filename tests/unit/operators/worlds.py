@@ -14,7 +14,7 @@ CONFIG = OperatorConfig.model_validate(
     {
         "namespace": "desk",
         "identity": "test",
-        "images": {"executor": "executor:1", "signals": "signals:1", "operator": "operator:1"},
+        "images": {"executor": "executor:1", "operator": "operator:1"},
         "services": {"bus": "kafka://kafka:9092", "predictor": "predictor:9000"},
         "default_features": {"tech_rsi_14_raw": 15, "vol_historical_20_annual": 21},
     }

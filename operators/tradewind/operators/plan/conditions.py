@@ -11,6 +11,7 @@ from tradewind.operators.plan.model import Condition, Object
 PASSING = frozenset(
     {"Applying", "Stopping", "ExecutorMissing", "ExecutorStarting", "ExecutorChanging"}
     | {"SignalsMissing", "SignalsStarting", "SignalsChanging"}
+    | {"FeaturesMissing", "FeaturesStarting", "FeedMissing", "FeedStarting", "FeedWaiting"}
 )
 
 

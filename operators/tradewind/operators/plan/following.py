@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from tradewind.operators.config import Services
+from tradewind.operators import config
 from tradewind.operators.plan import documents
 from tradewind.operators.plan.model import Object, World, ref_of
 from tradewind.planning.binding import bind
@@ -18,11 +18,11 @@ LEFT_SHARE = 1e-6
 
 def site(told: Mapping[str, object]) -> ClusterSite:
     """The site as the operator wrote it (OperatorConfig.for_followers)."""
-    services = Services.model_validate(told["services"])
+    services = config.Services.model_validate(told["services"])
     features, port = told["default_features"], told["control_port"]
     assert isinstance(features, dict)
     assert isinstance(port, int)
-    return ClusterSite(services.bus, services.predictor, services.broker_url, features, port)
+    return config.site(services, features, port)
 
 
 def bound(policy: Object, strategies: Sequence[Object]) -> list[Object]:

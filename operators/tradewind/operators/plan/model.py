@@ -14,6 +14,7 @@ MANAGER = "tradewind-operator"
 LABEL_MANAGED = "app.kubernetes.io/managed-by"
 LABEL_POLICY = "tradewind.dev/riskpolicy"
 LABEL_STRATEGY = "tradewind.dev/strategy"
+LABEL_SHARED = "tradewind.dev/shared"
 
 
 class Ref(NamedTuple):

@@ -1,8 +1,4 @@
-"""Workloads as Kubernetes objects. Core.
-
-Every pod is within PodSecurity `restricted`, asks for what it may use (QoS Guaranteed), and carries no token of its
-service account but where one is needed.
-"""
+"""The processes of an account and of a strategy as Kubernetes objects. Core."""
 
 from __future__ import annotations
 
@@ -10,27 +6,22 @@ import json
 from typing import Any
 
 from tradewind.operators.config import OperatorConfig
+from tradewind.operators.plan import podspec
 from tradewind.operators.plan.difference import fingerprint
-from tradewind.operators.plan.model import LABEL_MANAGED, LABEL_POLICY, LABEL_STRATEGY, MANAGER, Object
+from tradewind.operators.plan.model import LABEL_POLICY, LABEL_STRATEGY, Object
+from tradewind.operators.plan.podspec import CONFIG_DIR, FIXED, POD, RESTRICTED, chosen, exactly
 from tradewind.planning import Workload
-from tradewind.planning.pods import STATE_DIR
+from tradewind.planning.pods import EXECUTOR_METRICS_PORT, PROBES_PORT, STATE_DIR
 from tradewind.specs.base import API_VERSION
 
-PORT = 9101
-_CONFIG, _SITE, _TOKEN = "/run/tradewind", "/etc/tradewind", "/var/run/secrets/kubernetes.io/serviceaccount"
-_FIXED = "tradewind.dev/config"
+_SITE, _TOKEN = "/etc/tradewind", "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
 def labels(part: str, document: Object) -> dict[str, str]:
     """Labels of everything made for a document."""
     own = LABEL_POLICY if document["kind"] == "RiskPolicy" else LABEL_STRATEGY
-    return {
-        "app.kubernetes.io/name": part,
-        "app.kubernetes.io/instance": document["metadata"]["name"],
-        "app.kubernetes.io/part-of": "tradewind",
-        LABEL_MANAGED: MANAGER,
-        own: document["metadata"]["name"],
-    }
+    name = document["metadata"]["name"]
+    return podspec.labels(part, name, **{own: name})
 
 
 def executor(
@@ -56,10 +47,10 @@ def executor(
     spec = {
         "serviceName": name,
         "replicas": replicas,
-        "selector": {"matchLabels": _chosen(tags)},
+        "selector": {"matchLabels": chosen(tags)},
         "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Retain"},
         "template": {
-            "metadata": {"labels": tags, "annotations": {_FIXED: fingerprint([fixed, site])}},
+            "metadata": {"labels": tags, "annotations": {FIXED: fingerprint([fixed, site])}},
             "spec": _executor_pod(name, document["metadata"]["name"], workload, config),
         },
         "volumeClaimTemplates": [_claim(config)],
@@ -77,7 +68,7 @@ def executor(
             subjects=[{"kind": "ServiceAccount", "name": name, "namespace": config.namespace}],
         ),
         _made("v1", "ConfigMap", name, document, tags, data={"site.json": json.dumps(site, sort_keys=True)}),
-        _made("v1", "Service", name, document, tags, spec={"clusterIP": "None", "selector": _chosen(tags)}),
+        _made("v1", "Service", name, document, tags, spec={"clusterIP": "None", "selector": chosen(tags)}),
         _made("apps/v1", "StatefulSet", name, document, tags, spec=spec),
     ]
 
@@ -88,48 +79,28 @@ def signals(document: Object, workload: Workload, config: OperatorConfig) -> lis
     text = json.dumps(workload.config, sort_keys=True)
     # An intent says which generation its process was started under; a limit alone needs no new process.
     fixed = {key: value for key, value in workload.config.items() if key != "policy_generation"}
+    volumes = podspec.Volumes().config(name).certificates(config)
     container = {
         "name": "signals",
-        "image": config.images.signals,
-        "command": ["python", "-m", workload.module, "--config", f"{_CONFIG}/config.json"],
-        "resources": _exactly(config.resources.signals_cpu, config.resources.signals_memory),
-        "securityContext": _RESTRICTED,
-        "volumeMounts": [{"name": "config", "mountPath": _CONFIG, "readOnly": True}],
+        "image": config.images.executor,
+        **podspec.PROBED,
+        "command": ["python", "-m", workload.module, "--config", f"{CONFIG_DIR}/config.json"],
+        **podspec.told("signals", config),
+        "resources": exactly(config.resources.signals_cpu, config.resources.signals_memory),
+        "securityContext": RESTRICTED,
+        "volumeMounts": volumes.mounts,
     }
-    pod = {
-        **_POD,
-        "containers": [container],
-        "volumes": [{"name": "config", "configMap": {"name": name}}],
-    }
+    pod = {**POD, "containers": [container], "volumes": volumes.volumes}
     spec = {
         "replicas": 1,
         "strategy": {"type": "Recreate"},  # two of one consumer group would each see half of the vectors
-        "selector": {"matchLabels": _chosen(tags)},
-        "template": {"metadata": {"labels": tags, "annotations": {_FIXED: fingerprint(fixed)}}, "spec": pod},
+        "selector": {"matchLabels": chosen(tags)},
+        "template": {"metadata": {"labels": tags, "annotations": {FIXED: fingerprint(fixed)}}, "spec": pod},
     }
     return [
         _made("v1", "ConfigMap", name, document, tags, data={"config.json": text}),
         _made("apps/v1", "Deployment", name, document, tags, spec=spec),
     ]
-
-
-_RESTRICTED = {
-    "allowPrivilegeEscalation": False,
-    "readOnlyRootFilesystem": True,
-    "capabilities": {"drop": ["ALL"]},
-}
-_POD: dict[str, Any] = {
-    "automountServiceAccountToken": False,
-    "enableServiceLinks": False,
-    "terminationGracePeriodSeconds": 30,
-    "securityContext": {
-        "runAsNonRoot": True,
-        "runAsUser": 10001,
-        "runAsGroup": 10001,
-        "fsGroup": 10001,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    },
-}
 
 
 def _executor_pod(name: str, policy: str, workload: Workload, config: OperatorConfig) -> dict[str, Any]:
@@ -148,37 +119,37 @@ def _executor_pod(name: str, policy: str, workload: Workload, config: OperatorCo
             f"--policy={policy}",
             f"--namespace={config.namespace}",
             f"--site={_SITE}/site.json",
-            f"--out={_CONFIG}/config.json",
+            f"--out={CONFIG_DIR}/config.json",
             f"--state={STATE_DIR}",
-            f"--port={PORT}",
+            f"--port={PROBES_PORT}",
         ],
-        "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
-        "resources": _exactly(wanted.follower_cpu, wanted.follower_memory),
-        "securityContext": _RESTRICTED,
+        "ports": [{"name": "http", "containerPort": PROBES_PORT, "protocol": "TCP"}],
+        "resources": exactly(wanted.follower_cpu, wanted.follower_memory),
+        "securityContext": RESTRICTED,
         "startupProbe": {"httpGet": {"path": "/startz", "port": "http"}, "periodSeconds": 1, "failureThreshold": 120},
         "livenessProbe": {"httpGet": {"path": "/livez", "port": "http"}, "periodSeconds": 10},
         # Answers for the whole pod: a probe run in the executor's container would run on its CPU.
         "readinessProbe": {"httpGet": {"path": "/readyz", "port": "http"}, "periodSeconds": 2},
         "volumeMounts": [
-            {"name": "config", "mountPath": _CONFIG},
+            {"name": "config", "mountPath": CONFIG_DIR},
             {"name": "site", "mountPath": _SITE, "readOnly": True},
             {"name": "token", "mountPath": _TOKEN, "readOnly": True},
             {"name": "journal", "mountPath": STATE_DIR},
         ],
     }
+    authorities = podspec.Volumes().certificates(config, broker=True)
     executor = {
         "name": "executor",
         "image": config.images.executor,
-        "command": ["python", "-m", workload.module, "--config", f"{_CONFIG}/config.json"],
-        "env": [
-            {"name": key, "valueFrom": {"secretKeyRef": {"name": f"broker-{policy}", "key": key}}}
-            for key in workload.secrets
-        ],
-        "resources": _exactly(str(wanted.executor_cpus), wanted.executor_memory),
-        "securityContext": _RESTRICTED,
+        "command": ["python", "-m", workload.module, "--config", f"{CONFIG_DIR}/config.json"],
+        "ports": [{"name": "metrics", "containerPort": EXECUTOR_METRICS_PORT, "protocol": "TCP"}],
+        **podspec.told("executor", config, podspec.keys_of(f"broker-{policy}", workload.secrets)),
+        "resources": exactly(str(wanted.executor_cpus), wanted.executor_memory),
+        "securityContext": RESTRICTED,
         "volumeMounts": [
-            {"name": "config", "mountPath": _CONFIG, "readOnly": True},
+            {"name": "config", "mountPath": CONFIG_DIR, "readOnly": True},
             {"name": "journal", "mountPath": STATE_DIR},
+            *authorities.mounts,
         ],
     }
     token = [
@@ -186,7 +157,7 @@ def _executor_pod(name: str, policy: str, workload: Workload, config: OperatorCo
         {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
     ]
     return {
-        **_POD,
+        **POD,
         "serviceAccountName": name,
         "initContainers": [follower],
         "containers": [executor],
@@ -194,6 +165,7 @@ def _executor_pod(name: str, policy: str, workload: Workload, config: OperatorCo
             {"name": "config", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}},
             {"name": "site", "configMap": {"name": name}},
             {"name": "token", "projected": {"sources": token}},
+            *authorities.volumes,
         ],
     }
 
@@ -212,27 +184,5 @@ def _may(verbs: list[str], resource: str, names: list[str]) -> dict[str, Any]:
     return {"apiGroups": [API_VERSION.split("/")[0]], "resources": [resource], "resourceNames": names, "verbs": verbs}
 
 
-def _exactly(cpu: str, memory: str) -> dict[str, Any]:
-    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"cpu": cpu, "memory": memory}}
-
-
-def _chosen(tags: dict[str, str]) -> dict[str, str]:
-    return {key: tags[key] for key in ("app.kubernetes.io/name", "app.kubernetes.io/instance")}
-
-
 def _made(api: str, kind: str, name: str, owner: Object, tags: dict[str, str], **content: Any) -> Object:
-    owned_by = {
-        "apiVersion": owner["apiVersion"],
-        "kind": owner["kind"],
-        "name": owner["metadata"]["name"],
-        "uid": owner["metadata"]["uid"],
-        "controller": True,
-        "blockOwnerDeletion": True,
-    }
-    metadata = {
-        "name": name,
-        "namespace": owner["metadata"]["namespace"],
-        "labels": tags,
-        "ownerReferences": [owned_by],
-    }
-    return {"apiVersion": api, "kind": kind, "metadata": metadata, **content}
+    return podspec.owned(owner, podspec.made(api, kind, name, owner["metadata"]["namespace"], tags, **content))

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tradewind.operators.plan.conditions import false, true
 from tradewind.operators.plan.model import Condition, Object, Ref, World
+from tradewind.operators.plan.shared import FEED
+from tradewind.planning.pods import feature_pod_name
+from tradewind.specs import Strategy
 
 _HASH = "controller-revision-hash"
 
@@ -23,15 +28,53 @@ def executor_ready(world: World, name: str) -> Condition:
 
 def signals_ready(world: World, name: str) -> Condition:
     """Whether the signal process runs, of the newest template."""
+    return _deployed(world, name, "Signals")
+
+
+def features_ready(world: World, strategy: Strategy, *, replayed: bool) -> Condition:
+    """Whether the strategy's vectors are computed: its features process and, but for a replay, the feed run.
+
+    A replay begins only when everybody is ready.
+    """
+    computing = _deployed(world, feature_pod_name(strategy), "Features")
+    if computing.status != "True" or replayed:
+        return computing
+    return _deployed(world, f"{FEED}-{strategy.spec.bars}", "Feed")
+
+
+def features_fresh(world: World, ready: Condition, *, replayed: bool) -> Condition:
+    """Whether new vectors come. `ready` is what `features_ready` says."""
+    if ready.status != "True":
+        return replace(ready, type="FeaturesFresh")
+    job = world.get("Job", FEED)
+    if not replayed:
+        return true("FeaturesFresh", "Computing", "the feed and the features process run")
+    if job is None:
+        return false("FeaturesFresh", "FeedWaiting", "the replay begins when every strategy and policy is ready")
+    ends = {c["type"]: c for c in job.get("status", {}).get("conditions", []) if c["status"] == "True"}
+    if "Complete" in ends:
+        return false("FeaturesFresh", "ReplayEnded", "the replay has come to its end")
+    if "Failed" in ends:
+        return false("FeaturesFresh", "FeedFailed", f"Job {FEED}: {ends['Failed'].get('message', 'has failed')}")
+    if job.get("status", {}).get("active", 0) < 1:
+        return _trouble(_pod_of(world, FEED), "FeedStarting", f"waiting for Job {FEED}", "FeaturesFresh")
+    return true("FeaturesFresh", "Computing", "the replay and the features process run")
+
+
+def _deployed(world: World, name: str, what: str) -> Condition:
     found = world.get("Deployment", name)
     if found is None:
-        return false("Ready", "SignalsMissing", f"Deployment {name} is not there yet")
+        return false("Ready", f"{what}Missing", f"Deployment {name} is not there yet")
     seen = found.get("status", {})
     current = seen.get("observedGeneration") == found["metadata"].get("generation")
     if current and seen.get("updatedReplicas", 0) >= 1 and seen.get("availableReplicas", 0) >= 1:
-        return true("Ready", "SignalsRunning", f"Deployment {name} runs")
+        return true("Ready", f"{what}Running", f"Deployment {name} runs")
+    return _trouble(_pod_of(world, name), f"{what}Starting", f"waiting for Deployment {name}")
+
+
+def _pod_of(world: World, name: str) -> Object | None:
     pods = [p for p in world.of("Pod") if p["metadata"]["name"].startswith(f"{name}-")]
-    return _trouble(pods[-1] if pods else None, "SignalsStarting", f"waiting for Deployment {name}")
+    return pods[-1] if pods else None
 
 
 def stuck_pods(world: World, name: str) -> list[Ref]:
@@ -52,19 +95,19 @@ def _is_ready(pod: Object) -> bool:
     return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
-def _trouble(pod: Object | None, reason: str, message: str) -> Condition:
+def _trouble(pod: Object | None, reason: str, message: str, of: str = "Ready") -> Condition:
     """Why a pod isn't ready, as it says itself."""
     if pod is None:
-        return false("Ready", reason, message)
+        return false(of, reason, message)
     seen = pod.get("status", {})
     if seen.get("phase") == "Failed":
-        return false("Ready", seen.get("reason", "PodFailed"), seen.get("message", "the pod has failed"))
+        return false(of, seen.get("reason", "PodFailed"), seen.get("message", "the pod has failed"))
     for container in (*seen.get("initContainerStatuses", []), *seen.get("containerStatuses", [])):
         waiting = container.get("state", {}).get("waiting", {})
         if waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):
             said = waiting.get("message", "")
-            return false("Ready", waiting["reason"], f"container {container['name']}: {said or waiting['reason']}")
+            return false(of, waiting["reason"], f"container {container['name']}: {said or waiting['reason']}")
     for condition in seen.get("conditions", []):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return false("Ready", condition.get("reason", "Unschedulable"), condition.get("message", message))
-    return false("Ready", reason, message)
+            return false(of, condition.get("reason", "Unschedulable"), condition.get("message", message))
+    return false(of, reason, message)

@@ -7,7 +7,7 @@ from tradewind.operators.plan import documents, objects
 from tradewind.operators.plan.conditions import false, status, true
 from tradewind.operators.plan.difference import differing
 from tradewind.operators.plan.model import Condition, Object, Plan, Ref, World
-from tradewind.operators.plan.running import signals_ready
+from tradewind.operators.plan.running import features_fresh, features_ready, signals_ready
 from tradewind.planning.binding import Verdict, bind, unbound
 from tradewind.planning.pods import signal_pod
 from tradewind.specs import SpecError, Strategy
@@ -33,9 +33,20 @@ def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str
     ready = signals_ready(world, f"signals-{name}")
     if apply and ready.status == "True":
         ready = false("Ready", "SignalsChanging", "the signal process is being changed")
-    conditions = [_risk_bound(verdict), _reconciled(apply, problem), ready]
+    conditions = [_risk_bound(verdict), _reconciled(apply, problem)]
+    if config.services.data is not None:
+        replayed = config.services.data.replay is not None
+        computing = features_ready(world, strategy, replayed=replayed)
+        conditions.append(features_fresh(world, computing, replayed=replayed))
+        ready = _both(ready, computing)
+    conditions.append(ready)
     written, news = status(document, conditions, now)
     return Plan(apply, [], written, news)
+
+
+def _both(first: Condition, second: Condition) -> Condition:
+    """What is wrong, the second only where nothing is with the first."""
+    return second if first.status == "True" and second.status != "True" else first
 
 
 def _stopped(world: World, document: Object, bound: Condition, now: str) -> Plan:

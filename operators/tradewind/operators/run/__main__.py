@@ -17,6 +17,7 @@ import kubernetes
 from pydantic import ValidationError
 
 from tradewind.operators.config import OperatorConfig
+from tradewind.operators.plan.shared import SHARED
 from tradewind.operators.run import health
 from tradewind.operators.run.api import Api
 from tradewind.operators.run.leader import Election
@@ -25,6 +26,8 @@ from tradewind.operators.run.reconcile import Reconciler
 from tradewind.operators.run.store import Store
 from tradewind.operators.run.watching import Watching
 
+# What many documents share is planned once for changes that come together.
+SETTLE_S = 1.0
 _log = logging.getLogger("tradewind.operators")
 
 
@@ -42,7 +45,7 @@ class Operator:
 
     async def _lead(self) -> None:
         config = self._config
-        api, store, queue = Api(config.namespace, config.identity), Store(), Queue()
+        api, store, queue = Api(config.namespace, config.identity), Store(), Queue({SHARED.kind: SETTLE_S})
         self._watching = watching = Watching(config.namespace, api, store, queue)
         await watching.fill()
         for ref in watching.documents():

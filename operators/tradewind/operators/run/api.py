@@ -44,6 +44,7 @@ KINDS = {
     "Strategy": Kind("tradewind.dev", "v1alpha1", "strategies", ""),
     "StatefulSet": Kind("apps", "v1", "statefulsets"),
     "Deployment": Kind("apps", "v1", "deployments"),
+    "Job": Kind("batch", "v1", "jobs"),
     "Pod": Kind("", "v1", "pods"),
     "ConfigMap": Kind("", "v1", "configmaps"),
     "Service": Kind("", "v1", "services"),
@@ -83,7 +84,9 @@ class Api:
         """Deletes an object; that it is gone already is no error."""
         WRITES.labels(ref.kind, "delete").inc()
         try:
-            self._ask("DELETE", KINDS[ref.kind].path(self._namespace, ref.name))
+            self._ask(
+                "DELETE", KINDS[ref.kind].path(self._namespace, ref.name), query=[("propagationPolicy", "Background")]
+            )
         except ApiError as error:
             if "not found" not in str(error):
                 raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 
 from tradewind.operators.plan.model import Ref
 
@@ -17,9 +18,15 @@ def retry_after(failures: int) -> float:
 
 
 class Queue:
-    """What is added while it waits is there once; what is added while it is worked on comes again afterwards."""
+    """What is added while it waits is there once; what is added while it is worked on comes again afterwards.
 
-    def __init__(self) -> None:
+    Attributes:
+        settle: by kind, seconds that a look waits for more changes; nothing: none.
+    """
+
+    def __init__(self, settle: Mapping[str, float] | None = None) -> None:
+        self._settle = settle or {}
+        self._settling: set[Ref] = set()
         self._ready: deque[Ref] = deque()
         self._waiting: set[Ref] = set()
         self._active: set[Ref] = set()
@@ -29,6 +36,18 @@ class Queue:
 
     def add(self, ref: Ref) -> None:
         """Asks for a look at the document."""
+        wait = self._settle.get(ref.kind)
+        if wait is None:
+            self._add(ref)
+        elif ref not in self._settling:
+            self._settling.add(ref)
+            asyncio.get_running_loop().call_later(wait, self._settled, ref)
+
+    def _settled(self, ref: Ref) -> None:
+        self._settling.discard(ref)
+        self._add(ref)
+
+    def _add(self, ref: Ref) -> None:
         if ref in self._active:
             self._again.add(ref)
         elif ref not in self._waiting:
@@ -63,7 +82,7 @@ class Queue:
         self._active.discard(ref)
         if ref in self._again:
             self._again.discard(ref)
-            self.add(ref)
+            self._add(ref)
 
     def __len__(self) -> int:
         """Documents that wait."""

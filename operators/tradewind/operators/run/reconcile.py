@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from prometheus_client import Counter, Histogram
 
 from tradewind.operators.config import OperatorConfig
-from tradewind.operators.plan import policies, strategies
+from tradewind.operators.plan import policies, shared, strategies
 from tradewind.operators.plan.affected import affected
 from tradewind.operators.plan.model import Plan, Ref
 from tradewind.operators.run.api import Api, ApiError
@@ -18,7 +18,7 @@ from tradewind.operators.run.store import Store
 
 LOOKS = Histogram("tradewind_operator_look_seconds", "Time of one look at a document.", ["kind"])
 FAILURES = Counter("tradewind_operator_failures_total", "Looks that failed and are tried again.", ["kind"])
-_PLANNERS = {"RiskPolicy": policies.plan, "Strategy": strategies.plan}
+_PLANNERS = {"RiskPolicy": policies.plan, "Strategy": strategies.plan, shared.SHARED.kind: shared.plan}
 _log = logging.getLogger(__name__)
 
 

@@ -1,0 +1,138 @@
+"""What every pod has in common. Core.
+
+Every pod is within PodSecurity `restricted`, asks for what it may use (QoS Guaranteed), and carries no token of its
+service account but where one is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tradewind.operators.config import BROKER_CA, BUS_CA, CA_FILE, OperatorConfig, PodPart
+from tradewind.operators.plan.model import LABEL_MANAGED, MANAGER, Object
+from tradewind.planning.pods import DATA_DIR, PROBES_PORT
+
+CONFIG_DIR = "/run/tradewind"
+FIXED = "tradewind.dev/config"
+RESTRICTED = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+POD: dict[str, Any] = {
+    "automountServiceAccountToken": False,
+    "enableServiceLinks": False,
+    "terminationGracePeriodSeconds": 30,
+    "securityContext": {
+        "runAsNonRoot": True,
+        "runAsUser": 10001,
+        "runAsGroup": 10001,
+        "fsGroup": 10001,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    },
+}
+
+
+def labels(part: str, instance: str, **own: str) -> dict[str, str]:
+    """Labels of everything that the operator makes; `own` by key."""
+    return {
+        "app.kubernetes.io/name": part,
+        "app.kubernetes.io/instance": instance,
+        "app.kubernetes.io/part-of": "tradewind",
+        LABEL_MANAGED: MANAGER,
+        **own,
+    }
+
+
+def chosen(tags: dict[str, str]) -> dict[str, str]:
+    """Those of the labels that select pods."""
+    return {key: tags[key] for key in ("app.kubernetes.io/name", "app.kubernetes.io/instance")}
+
+
+def exactly(cpu: str, memory: str) -> dict[str, Any]:
+    """Requests that are limits, so that the pod is Guaranteed."""
+    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"cpu": cpu, "memory": memory}}
+
+
+def keys_of(secret: str, keys: tuple[str, ...]) -> list[Object]:
+    """Environment variables from the keys of a Secret."""
+    return [{"name": key, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}} for key in keys]
+
+
+def told(part: PodPart, config: OperatorConfig, keys: Sequence[Object] = ()) -> dict[str, Any]:
+    """The environment of a part's container: the keys it needs, and what it is told.
+
+    What is empty is left out: the API server drops it, and then it would differ for ever.
+    """
+    own = config.environment.get(part)
+    plain = dict(own.variables) if own else {}
+    if config.services.bus_ca:
+        plain["KAFKA_CA_FILE"] = f"{BUS_CA}/{CA_FILE}"
+    found: dict[str, Any] = {}
+    if keys or plain:
+        found["env"] = [*keys, *({"name": name, "value": value} for name, value in sorted(plain.items()))]
+    if own and own.secrets:
+        found["envFrom"] = [{"secretRef": {"name": name}} for name in own.secrets]
+    return found
+
+
+# A process that starts is alive; until its server is there (imports), the startup probe waits for five minutes.
+PROBED: dict[str, Any] = {
+    "ports": [{"name": "http", "containerPort": PROBES_PORT, "protocol": "TCP"}],
+    "startupProbe": {"httpGet": {"path": "/livez", "port": "http"}, "periodSeconds": 2, "failureThreshold": 150},
+    "livenessProbe": {"httpGet": {"path": "/livez", "port": "http"}, "periodSeconds": 10, "timeoutSeconds": 5},
+    "readinessProbe": {"httpGet": {"path": "/readyz", "port": "http"}, "periodSeconds": 5, "timeoutSeconds": 5},
+}
+
+
+class Volumes:
+    """The volumes of a pod, and where its container has them."""
+
+    def __init__(self) -> None:
+        self.volumes: list[Object] = []
+        self.mounts: list[Object] = []
+
+    def add(self, name: str, path: str, source: Object, *, read_only: bool = True) -> Volumes:
+        """One more."""
+        self.volumes.append({"name": name, **source})
+        self.mounts.append({"name": name, "mountPath": path, **({"readOnly": True} if read_only else {})})
+        return self
+
+    def config(self, config_map: str) -> Volumes:
+        """The process's configuration."""
+        return self.add("config", CONFIG_DIR, {"configMap": {"name": config_map}})
+
+    def certificates(self, config: OperatorConfig, *, broker: bool = False) -> Volumes:
+        """The CAs that the installation names."""
+        if config.services.bus_ca:
+            self.add("bus-ca", BUS_CA, {"configMap": {"name": config.services.bus_ca}})
+        if broker and config.services.broker_ca:
+            self.add("broker-ca", BROKER_CA, {"configMap": {"name": config.services.broker_ca}})
+        return self
+
+    def data(self, config: OperatorConfig) -> Volumes:
+        """The claim of the data sets, and room for temporary files."""
+        assert config.services.data is not None
+        claim = {"persistentVolumeClaim": {"claimName": config.services.data.claim}}
+        self.add("data", DATA_DIR, claim, read_only=False)
+        return self.add("tmp", "/tmp", {"emptyDir": {}}, read_only=False)  # noqa: S108 - of the pod alone
+
+
+def made(api: str, kind: str, name: str, namespace: str, tags: dict[str, str], **content: Any) -> Object:
+    """An object."""
+    metadata = {"name": name, "namespace": namespace, "labels": tags}
+    return {"apiVersion": api, "kind": kind, "metadata": metadata, **content}
+
+
+def owned(owner: Object, wanted: Object) -> Object:
+    """The object as one that goes with its owner."""
+    reference = {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+    return {**wanted, "metadata": {**wanted["metadata"], "ownerReferences": [reference]}}

@@ -1,0 +1,144 @@
+"""What the strategies of a namespace share: features processes and the feed. Core.
+
+They are made of the union of the bound strategies and go with the last of them. No document owns them: they are
+planned as a document of their own, `SHARED`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tradewind.operators.config import OperatorConfig
+from tradewind.operators.plan import documents, podspec
+from tradewind.operators.plan.difference import differing, fingerprint
+from tradewind.operators.plan.model import LABEL_SHARED, Object, Plan, Ref, World, ref_of
+from tradewind.planning import Workload
+from tradewind.planning.binding import bind
+from tradewind.planning.local import BROKER_KEYS
+from tradewind.planning.pods import feature_pods, feed_pods
+from tradewind.specs import RiskPolicy, Strategy
+
+SHARED = Ref("Shared", "namespace")
+FEED = "feed"
+
+
+def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str = "") -> Plan:  # noqa: ARG001
+    """The plan for what is shared; it has no status of its own, the strategies' conditions tell of it."""
+    wanted: list[Object] = []
+    bound, policies = trading(world) if config.services.data is not None else ([], [])
+    if bound:
+        for workload in feature_pods(bound, config.site()):
+            wanted += _service(workload, "features", config)
+        for workload in feed_pods(bound, policies, config.site()):
+            wanted += _job(workload, config) if workload.kind == "Job" else _service(workload, "feed", config)
+        if not _may_begin(world, bound, policies):
+            wanted = [o for o in wanted if o["kind"] != "Job"]
+    unwanted = _ours(world) - {ref_of(o) for o in wanted}
+    return Plan([o for o in differing(wanted, world) if not _begun(o, world)], sorted(unwanted))
+
+
+def trading(world: World) -> tuple[list[Strategy], list[RiskPolicy]]:
+    """Every bound strategy, oldest first, and every policy that one is bound to."""
+    every = documents.strategies(world)
+    names: set[str] = set()
+    used = []
+    for found in world.of("RiskPolicy"):
+        policy = documents.policy(world, found["metadata"]["name"])
+        if policy is None:
+            continue
+        verdicts = bind(policy, [s for s in every if s.spec.risk_policy == policy.metadata.name])
+        of_policy = {name for name, verdict in verdicts.items() if verdict.bound}
+        names |= of_policy
+        if of_policy:
+            used.append(policy)
+    return [s for s in every if s.metadata.name in names], used
+
+
+def _may_begin(world: World, bound: list[Strategy], policies: list[RiskPolicy]) -> bool:
+    """Whether everybody is ready: a replay waits for nobody, so it begins when all can follow."""
+    if world.get("Job", FEED) is not None:
+        return True
+    return all(_ready(world.get(document.kind, document.metadata.name)) for document in (*bound, *policies))
+
+
+def _begun(wanted: Object, world: World) -> bool:
+    """A replay that has begun goes on as it is: the pod of a Job can't be changed."""
+    return wanted["kind"] == "Job" and world.get(*ref_of(wanted)) is not None
+
+
+def _ready(document: Object | None) -> bool:
+    if document is None:
+        return False
+    found = document.get("status", {}).get("conditions", [])
+    newest = document["metadata"]["generation"]
+    return any(c["type"] == "Ready" and c["status"] == "True" and c["observedGeneration"] == newest for c in found)
+
+
+def _ours(world: World) -> set[Ref]:
+    return {
+        ref_of(o)
+        for kind in ("Deployment", "Job", "ConfigMap")
+        for o in world.of(kind)
+        if LABEL_SHARED in o["metadata"].get("labels", {}) and "deletionTimestamp" not in o["metadata"]
+    }
+
+
+def _service(workload: Workload, part: Any, config: OperatorConfig) -> list[Object]:
+    spec = {
+        "replicas": 1,
+        "strategy": {"type": "Recreate"},  # two of one consumer group would each see half of the bars
+        "selector": {"matchLabels": podspec.chosen(_tags(part, workload.name))},
+        "template": _template(workload, part, config),
+    }
+    return [_configuration(workload, part, config), _object("apps/v1", "Deployment", workload, part, config, spec)]
+
+
+def _job(workload: Workload, config: OperatorConfig) -> list[Object]:
+    """A replay. What it was begun with can't be changed: another data set is another installation's."""
+    template = _template(workload, FEED, config)
+    pod = {**template["spec"], "restartPolicy": "OnFailure"}
+    del template["metadata"]["annotations"]
+    spec = {"backoffLimit": 20, "template": {**template, "spec": pod}}
+    return [_configuration(workload, FEED, config), _object("batch/v1", "Job", workload, FEED, config, spec)]
+
+
+def _configuration(workload: Workload, part: str, config: OperatorConfig) -> Object:
+    tags = _tags(part, workload.name)
+    data = {"config.json": json.dumps(workload.config, sort_keys=True)}
+    return podspec.made("v1", "ConfigMap", workload.name, config.namespace, tags, data=data)
+
+
+def _object(api: str, kind: str, workload: Workload, part: str, config: OperatorConfig, spec: Object) -> Object:
+    name = workload.name
+    return podspec.made(api, kind, name, config.namespace, _tags(part, name), spec=spec)
+
+
+def _template(workload: Workload, part: Any, config: OperatorConfig) -> Object:
+    data, wanted = config.services.data, config.resources
+    assert data is not None
+    size = (wanted.feed_cpu, wanted.feed_memory) if part == FEED else (wanted.features_cpu, wanted.features_memory)
+    volumes = podspec.Volumes().config(workload.name).certificates(config, broker=part == FEED).data(config)
+    # The features process has no secret of the workload's; a feed has the market's.
+    keys = podspec.keys_of(data.secret, BROKER_KEYS) if workload.secrets else []
+    container = {
+        "name": part,
+        "image": config.images.streaming,
+        **podspec.PROBED,
+        "command": ["python", "-m", workload.module, "--config", f"{podspec.CONFIG_DIR}/config.json"],
+        **podspec.told(part, config, keys),
+        "resources": podspec.exactly(*size),
+        "securityContext": podspec.RESTRICTED,
+        "volumeMounts": volumes.mounts,
+    }
+    return {
+        "metadata": {
+            "labels": _tags(part, workload.name),
+            "annotations": {podspec.FIXED: fingerprint(workload.config)},
+        },
+        "spec": {**podspec.POD, "containers": [container], "volumes": volumes.volumes},
+    }
+
+
+def _tags(part: str, name: str) -> dict[str, str]:
+    return podspec.labels(part, name, **{LABEL_SHARED: "true"})

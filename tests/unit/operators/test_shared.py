@@ -1,0 +1,320 @@
+"""What the strategies of a namespace share: features processes, the feed, and when they come and go."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from tests.unit.operators.worlds import CONFIG, NOW, conditions, message, policy, strategy, world
+from tradewind.execution.executor.config import ExecutorConfig
+from tradewind.execution.signals.config import SignalConfig
+from tradewind.operators.config import OperatorConfig
+from tradewind.operators.plan import policies, shared, strategies
+from tradewind.operators.plan.affected import affected
+from tradewind.operators.plan.following import configuration, site
+from tradewind.operators.plan.model import Object, Plan, Ref, World, ref_of
+from tradewind.operators.plan.shared import SHARED
+from tradewind.planning.pods import LONGEST_NAME, feature_pod_name
+from tradewind.specs.loading import parse_document
+from tradewind.streaming.features.config import FeaturesConfig
+from tradewind.streaming.feed.config import FeedConfig
+
+REPLAY = {"trained_until": 1_000, "end": 9_000, "speed": 60.0, "events": "events.parquet"}
+
+
+def config(**data: Any) -> OperatorConfig:
+    told = CONFIG.model_dump(mode="json")
+    told["images"]["streaming"] = "streaming:1"
+    told["services"] |= {"data": {"dataset": "megacap", **data}, "broker_ca": "venue-ca", "bus_ca": "kafka-ca"}
+    told["services"]["broker_url"] = "https://venue:8443"
+    told["environment"] = {
+        "features": {"variables": {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "secrets": ["kafka-features"]}
+    }
+    return OperatorConfig.model_validate(told)
+
+
+LIVE, TRY_OUT = config(), config(replay=REPLAY)
+FEATURES = Ref("Deployment", "features-bars-1d-default-20")
+JOB = Ref("Job", "feed")
+READY = {"type": "Ready", "status": "True", "reason": "Was", "observedGeneration": 1, "lastTransitionTime": NOW}
+RUNS = {"observedGeneration": 1, "updatedReplicas": 1, "availableReplicas": 1}
+
+
+def planned(of: World, under: OperatorConfig) -> Plan:
+    return shared.plan(of, SHARED.name, under, NOW)
+
+
+def carried_out(of: World, under: OperatorConfig) -> World:
+    plan = planned(of, under)
+    objects = {**of.objects, **{ref_of(o): o for o in plan.apply}}
+    return World({ref: o for ref, o in objects.items() if ref not in plan.delete})
+
+
+def applied(plan: Plan) -> dict[Ref, Object]:
+    return {ref_of(o): o for o in plan.apply}
+
+
+def names(plan: Plan, kind: str) -> set[str]:
+    return {ref.name for ref in applied(plan) if ref.kind == kind}
+
+
+def settings(plan: Plan, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(applied(plan)[Ref("ConfigMap", name)]["data"]["config.json"])
+    return found
+
+
+def ready(document: Object) -> Object:
+    return {**copy.deepcopy(document), "status": {"conditions": [READY]}}
+
+
+BOTH = world(policy(), strategy())
+EVERYBODY_READY = world(ready(policy()), ready(strategy()))
+
+
+def test_strategies_on_the_same_features_share_one_process() -> None:
+    of = world(
+        policy(allows=("a", "b", "c")),
+        strategy("a", 1, capitalShare=0.3),
+        strategy("b", 2, capitalShare=0.3, universe={"symbols": ["MSFT"]}),
+        strategy("c", 3, capitalShare=0.3, bars="15m"),
+    )
+    plan = planned(of, LIVE)
+    assert names(plan, "Deployment") == {FEATURES.name, "features-bars-15m-default-20", "feed-1d", "feed-15m"}
+    assert settings(plan, "feed-1d")["source"]["symbols"] == ["AAPL", "MSFT"]
+    assert settings(plan, "feed-15m")["source"]["symbols"] == ["AAPL"]
+
+
+def test_who_is_not_bound_has_no_share() -> None:
+    of = world(
+        policy(), strategy(), strategy("other", 2, bars="15m"), strategy("poor", 3, bars="1h", riskPolicy="none")
+    )
+    assert names(planned(of, LIVE), "Deployment") == {FEATURES.name, "feed-1d"}
+    assert planned(world(policy()), LIVE) == Plan()
+
+
+def test_an_installation_without_data_shares_nothing() -> None:
+    assert planned(BOTH, CONFIG) == Plan()
+
+
+def test_it_goes_with_the_last_strategy() -> None:
+    of = carried_out(EVERYBODY_READY, TRY_OUT)
+    assert {FEATURES, JOB} <= set(of.objects)
+    assert planned(of, TRY_OUT) == Plan()
+    left = World({ref: o for ref, o in of.objects.items() if ref.kind != "Strategy"})
+    assert set(planned(left, TRY_OUT).delete) == {
+        FEATURES,
+        JOB,
+        Ref("ConfigMap", "feed"),
+        Ref("ConfigMap", FEATURES.name),
+    }
+    assert set(carried_out(left, TRY_OUT).objects) == {Ref("RiskPolicy", "paper")}
+    # The executor's and the signal process's objects are others' to delete.
+    foreign = {"kind": "ConfigMap", "metadata": {"name": "signals-momentum", "labels": {}}}
+    assert planned(World({**left.objects, ref_of(foreign): foreign}), TRY_OUT).delete == planned(left, TRY_OUT).delete
+
+
+def test_a_replay_begins_when_everybody_is_ready_and_then_goes_on() -> None:
+    waiting = [BOTH, world(ready(policy()), strategy()), world(policy(), ready(strategy()))]
+    stale = ready(strategy())
+    stale["metadata"]["generation"] = 2
+    waiting.append(world(ready(policy()), stale))
+    for of in waiting:
+        assert names(planned(of, TRY_OUT), "Job") == set()
+        assert names(planned(of, TRY_OUT), "Deployment") == {FEATURES.name}
+    begun = carried_out(EVERYBODY_READY, TRY_OUT)
+    unready = World({**begun.objects, **BOTH.objects})
+    assert planned(unready, TRY_OUT) == Plan()
+    # The pod of a Job can't be changed: another image waits for another replay.
+    newer = TRY_OUT.model_copy(update={"images": TRY_OUT.images.model_copy(update={"streaming": "streaming:2"})})
+    assert set(applied(planned(begun, newer))) == {FEATURES}
+
+
+def test_the_processes_read_what_is_written() -> None:
+    plan = planned(EVERYBODY_READY, TRY_OUT)
+    feed = FeedConfig.model_validate(settings(plan, "feed"))
+    assert feed.source.model_dump(mode="json", include={"kind", "dataset", "symbols", "start", "end", "speed"}) == {
+        "kind": "replay",
+        "dataset": "/var/lib/tradewind/data/megacap",
+        "symbols": None,
+        "start": 1_001,
+        "end": 9_000,
+        "speed": 60.0,
+    }
+    assert feed.venue is not None
+    assert (feed.venue.url, str(feed.venue.ca_file)) == ("https://venue:8443", "/etc/tradewind/broker/ca.pem")
+    assert feed.consumers == []
+    features = FeaturesConfig.model_validate(settings(plan, FEATURES.name))
+    assert features.history is not None
+    assert (features.history.until, features.history.events) == (1_000, "/var/lib/tradewind/data/events.parquet")
+    assert features.state_dir == "/var/lib/tradewind/data/features"
+    live = FeaturesConfig.model_validate(settings(planned(BOTH, LIVE), FEATURES.name))
+    assert live.history is not None
+    assert live.history.until > 4 * 10**18  # all there is
+    assert FeedConfig.model_validate(settings(planned(BOTH, LIVE), "feed-1d")).source.kind == "alpaca"
+
+
+def test_executor_and_signals_are_told_of_the_replay() -> None:
+    account, trading = policy(), strategy()
+    for under, clock, budget in ((TRY_OUT, "recorded", None), (LIVE, "wall", 200)):
+        text = configuration(account, [trading], site(under.for_followers()))
+        executor = ExecutorConfig.model_validate_json(text)
+        assert executor.clock == clock
+        assert executor.broker.requests_per_minute == budget
+        assert executor.broker.ca_file == "/etc/tradewind/broker/ca.pem"
+        wanted = strategies.plan(BOTH, "momentum", under, NOW).apply
+        (told,) = [o for o in wanted if o["kind"] == "ConfigMap"]
+        assert SignalConfig.model_validate_json(told["data"]["config.json"]).virtual_time == (under is TRY_OUT)
+    own = policy(broker={"url": "https://broker.example"})
+    assert (
+        ExecutorConfig.model_validate_json(configuration(own, [trading], site(LIVE.for_followers()))).broker.ca_file
+        is None
+    )
+
+
+def test_each_pod_has_what_it_is_told_and_no_more() -> None:
+    plan = planned(EVERYBODY_READY, TRY_OUT)
+    features = applied(plan)[FEATURES]["spec"]["template"]["spec"]
+    feed = applied(plan)[JOB]["spec"]["template"]["spec"]
+    (container,) = features["containers"]
+    assert {e["name"] for e in container["env"]} == {"KAFKA_CA_FILE", "KAFKA_SECURITY_PROTOCOL"}
+    assert container["envFrom"] == [{"secretRef": {"name": "kafka-features"}}]
+    assert {m["mountPath"] for m in container["volumeMounts"]} == {
+        "/run/tradewind",
+        "/etc/tradewind/bus",
+        "/var/lib/tradewind/data",
+        "/tmp",
+    }
+    (container,) = feed["containers"]
+    keys = {e["name"]: e["valueFrom"]["secretKeyRef"]["name"] for e in container["env"] if "valueFrom" in e}
+    assert keys == {"APCA_API_KEY_ID": "market-data", "APCA_API_SECRET_KEY": "market-data"}
+    assert "/etc/tradewind/broker" in {m["mountPath"] for m in container["volumeMounts"]}
+    for pod in (features, feed):
+        assert pod["automountServiceAccountToken"] is False
+        assert {m["name"] for m in pod["containers"][0]["volumeMounts"]} == {v["name"] for v in pod["volumes"]}
+        assert pod["containers"][0]["resources"]["requests"] == pod["containers"][0]["resources"]["limits"]
+        assert pod["containers"][0]["image"] == "streaming:1"
+        assert pod["containers"][0]["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
+    assert settings(plan, "feed")["probes_port"] == 9101
+
+
+def empty(value: Any, path: str = "") -> list[str]:
+    """Where a list, a text or a null stands that an API server drops."""
+    if isinstance(value, dict):
+        return [where for key, inner in value.items() for where in empty(inner, f"{path}.{key}")]
+    if isinstance(value, list):
+        return (
+            [path] if not value else [where for i, inner in enumerate(value) for where in empty(inner, f"{path}[{i}]")]
+        )
+    return [path] if value in (None, "") else []
+
+
+@pytest.mark.parametrize("under", [CONFIG, LIVE, TRY_OUT, config(replay=REPLAY).model_copy(update={"environment": {}})])
+def test_nothing_is_wanted_that_a_server_drops(under: OperatorConfig) -> None:
+    of = carried_out(EVERYBODY_READY, under)
+    wanted = [*planned(EVERYBODY_READY, under).apply, *strategies.plan(of, "momentum", under, NOW).apply]
+    wanted += policies.plan(of, "paper", under, NOW).apply
+    assert len(wanted) >= 8
+    assert [where for o in wanted for where in empty(o)] == []
+
+
+def running(under: OperatorConfig, *objects: tuple[Ref, dict[str, Any]]) -> Plan:
+    """The strategy's plan once the shared and its own objects are there, with these states."""
+    of = carried_out(EVERYBODY_READY, under)
+    own = {ref_of(o): o for o in strategies.plan(of, "momentum", under, NOW).apply}
+    made = {**of.objects, **own}
+    for ref, status in objects:
+        made[ref] = {**made[ref], "status": status}
+        made[ref]["metadata"] = {**made[ref]["metadata"], "generation": 1}
+    return strategies.plan(World(made), "momentum", under, NOW)
+
+
+SIGNALS = Ref("Deployment", "signals-momentum")
+
+
+@pytest.mark.parametrize(
+    ("under", "states", "fresh", "is_ready"),
+    [
+        (TRY_OUT, [(SIGNALS, RUNS)], ("False", "FeaturesStarting"), ("False", "FeaturesStarting")),
+        (TRY_OUT, [(FEATURES, RUNS)], ("False", "FeedStarting"), ("False", "SignalsStarting")),
+        (TRY_OUT, [(SIGNALS, RUNS), (FEATURES, RUNS)], ("False", "FeedStarting"), ("True", "SignalsRunning")),
+        (
+            TRY_OUT,
+            [(SIGNALS, RUNS), (FEATURES, RUNS), (JOB, {"active": 1})],
+            ("True", "Computing"),
+            ("True", "SignalsRunning"),
+        ),
+        (
+            TRY_OUT,
+            [(SIGNALS, RUNS), (FEATURES, RUNS), (JOB, {"conditions": [{"type": "Complete", "status": "True"}]})],
+            ("False", "ReplayEnded"),
+            ("True", "SignalsRunning"),
+        ),
+        (
+            TRY_OUT,
+            [(SIGNALS, RUNS), (FEATURES, RUNS), (JOB, {"conditions": [{"type": "Failed", "status": "True"}]})],
+            ("False", "FeedFailed"),
+            ("True", "SignalsRunning"),
+        ),
+        (LIVE, [(SIGNALS, RUNS), (FEATURES, RUNS)], ("False", "FeedStarting"), ("False", "FeedStarting")),
+        (
+            LIVE,
+            [(SIGNALS, RUNS), (FEATURES, RUNS), (Ref("Deployment", "feed-1d"), RUNS)],
+            ("True", "Computing"),
+            ("True", "SignalsRunning"),
+        ),
+    ],
+    ids=["no features", "no signals", "no feed", "replays", "ended", "failed", "live without feed", "live"],
+)  # fmt: skip
+def test_fresh_features_are_told_of(
+    under: OperatorConfig, states: list[Any], fresh: tuple[str, str], is_ready: tuple[str, str]
+) -> None:
+    told = conditions(running(under, *states))
+    assert told["FeaturesFresh"] == fresh
+    assert told["Ready"] == is_ready
+
+
+def test_a_replay_that_waits_says_for_what() -> None:
+    plan = running(TRY_OUT, (SIGNALS, RUNS), (FEATURES, RUNS))
+    assert "waiting for Job feed" in message(plan, "FeaturesFresh")
+    of = carried_out(BOTH, TRY_OUT)
+    made = {**of.objects, FEATURES: {**of.objects[FEATURES], "status": RUNS}}
+    made[FEATURES]["metadata"] = {**made[FEATURES]["metadata"], "generation": 1}
+    waiting = strategies.plan(World(made), "momentum", TRY_OUT, NOW)
+    assert conditions(waiting)["FeaturesFresh"] == ("False", "FeedWaiting")
+
+
+def test_a_change_of_what_is_shared_concerns_every_strategy() -> None:
+    of = carried_out(BOTH, LIVE)
+    assert affected(of, of.objects[FEATURES]) == {SHARED, Ref("Strategy", "momentum")}
+
+
+def test_long_names_are_cut_and_stay_apart() -> None:
+    found = set()
+    for name in ("a" * 40, "a" * 39 + "b"):
+        document = strategy(name, features={"names": ["tech_rsi_14_raw"]}, universe={"symbols": ["A"], "context": ""})
+        del document["metadata"]["creationTimestamp"]
+        parsed = parse_document(document, "test")
+        found.add(feature_pod_name(parsed))  # type: ignore[arg-type]
+    assert len(found) == 2
+    assert {len(name) for name in found} == {LONGEST_NAME}
+
+
+@pytest.mark.parametrize(
+    ("services", "says"),
+    [
+        ({"data": {"replay": REPLAY}}, "replay needs dataset"),
+        ({"data": {"dataset": "d", "replay": {**REPLAY, "speed": 0}}}, "greater than 0"),
+        ({"data": {"dataset": "d", "replay": {**REPLAY, "speed": "max"}}}, "valid number"),
+        ({"data": {"dataset": "d"}}, "images.streaming is missing"),
+    ],
+    ids=["no data set", "no speed", "lockstep", "no image"],
+)
+def test_a_wrong_configuration_is_refused(services: dict[str, Any], says: str) -> None:
+    told = CONFIG.model_dump(mode="json")
+    told["services"] |= services
+    with pytest.raises(ValidationError, match=says):
+        OperatorConfig.model_validate(told)
