@@ -25,20 +25,36 @@ class Publisher:
         self._executor = executor
         self._account = account
         self.policy_generation = policy_generation
-        self._chain = Chain(account, last_link(bus, account))
+        self._resume()
+
+    def _resume(self) -> None:
+        """Where the bus stopped: there is no other memory of what has been told."""
+        self._chain = Chain(self._account, last_link(self._bus, self._account))
         # The newest link's entry is read again: a process may have died between two links of one entry.
         self._sequence = max(0, self._chain.position[0] - 1)
+        self._unsure = False
 
     def publish(self, snapshot_time: int | None) -> bool:
         """Everything new in the journal, then the books as of `snapshot_time` (None: no snapshot).
 
-        Returns whether there were fills.
+        Returns whether there were fills. After a BusError nobody knows how much of a batch was taken: the next call
+        asks the bus.
         """
+        if self._unsure:
+            self._resume()
+        self._unsure = True
+        filled = self._publish_records()
+        self._unsure = False
+        if snapshot_time is not None:
+            self._publish_books(snapshot_time)
+        return filled
+
+    def _publish_records(self) -> bool:
         filled = False
         while True:
             records = self._executor.drain(self._sequence, _BATCH)
             if not records:
-                break
+                return filled
             messages: list[Outgoing] = []
             for record in records:
                 link = self._chain.link(record)
@@ -54,9 +70,6 @@ class Publisher:
             if messages:
                 self._bus.publish_many(messages)
             self._sequence = records[-1]["sequence"]
-        if snapshot_time is not None:
-            self._publish_books(snapshot_time)
-        return filled
 
     def _publish_books(self, time: int) -> None:
         stats = self._executor.stats()
