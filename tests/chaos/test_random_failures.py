@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.storm import ON_KAFKA, blows, weather
+from tests.chaos.storm import ON_KAFKA, blows, on_kafka, weather
 
 ROOT = Path(__file__).parents[2]
 RUNS = int(os.environ.get("CHAOS_RUNS", "20"))
@@ -24,15 +24,16 @@ SEEDS = [int(os.environ["CHAOS_SEED"])] if "CHAOS_SEED" in os.environ else list(
 def test_nothing_is_sent_twice_lost_or_past_a_limit(seed: int, tmp_path: Path) -> None:
     try:
         figures = weather(tmp_path, seed)
+        # While Kafka is away nobody decides anything; how long that takes is up to the machine.
+        assert figures["intents"] >= (3 if on_kafka(seed) else 10), figures
+        assert figures["orders"] >= 1, figures
+        assert sum(figures["deaths"].values()) >= sum(b.kind == "kill" for b in blows(seed)) // 2, figures
     except BaseException:
         kept = ROOT / "runs" / "chaos" / f"seed-{seed}"
         shutil.rmtree(kept, ignore_errors=True)
         shutil.copytree(tmp_path, kept)
         print(f"kept in {kept}; again: CHAOS_SEED={seed} python -m pytest tests/chaos/test_random_failures.py")
         raise
-    assert figures["intents"] >= 10, figures
-    assert figures["orders"] >= 1, figures
-    assert sum(figures["deaths"].values()) >= sum(b.kind == "kill" for b in blows(seed)) // 2, figures
 
 
 def test_the_blows_of_a_seed_are_always_the_same_and_of_every_kind() -> None:
