@@ -120,6 +120,111 @@ TEST(Brackets, TheBracketIsOfTheSubBookAndNotOfTheAccount) {
   EXPECT_EQ(d.broker.positions["IBM"], 5 * kShare);
 }
 
+IntentId limit(Desk& d, std::int64_t target, double price) {
+  d.now += kSecond;
+  Intent i = d.intent_of("b", "IBM", target);
+  i.order_type = OrderType::kLimit;
+  i.limit_price = dollars(price);
+  d.feed(i);
+  d.flush();
+  return i.id;
+}
+
+// a holds 10 behind a stop-loss at 95, b holds 20; what was sent for that is forgotten.
+Desk two_holders() {
+  Desk d = desk();
+  bracket(d, 10, 95, 0, "a");
+  d.want("b", "IBM", 20);
+  d.flush();
+  bar(d, 100, 100);
+  d.sent.clear();
+  return d;
+}
+
+// Netted with it, the exit would rest at the limit while the price runs away from the stop-loss.
+TEST(Brackets, AnExitDoesNotWaitForTheLimitOfAnotherStrategy) {
+  for (const bool sells : {true, false}) {
+    Desk d = two_holders();
+    const std::int64_t target = sells ? 0 : 40;
+    const double price = sells ? 130 : 50;
+    const IntentId id = limit(d, target, price);
+    ASSERT_EQ(d.requests(RequestKind::kSubmit).size(), 1u);
+    bar(d, 94, 94);
+    EXPECT_EQ(d.requests(RequestKind::kCancel).size(), 1u);
+    ASSERT_EQ(d.requests(RequestKind::kSubmit).size(), 2u);
+    const BrokerRequest exit = d.requests(RequestKind::kSubmit)[1];
+    EXPECT_EQ(exit.order_type, OrderType::kMarket);
+    EXPECT_EQ(exit.side, Side::kSell);
+    EXPECT_EQ(exit.quantity, shares(10));
+    bar(d, 93, 93);
+    d.flush();
+    EXPECT_EQ(d.position("IBM", "a"), 0);
+    EXPECT_EQ(d.position("IBM", "b"), 20);
+    ASSERT_EQ(d.requests(RequestKind::kSubmit).size(), 3u);
+    const BrokerRequest again = d.requests(RequestKind::kSubmit)[2];
+    EXPECT_EQ(again.order_type, OrderType::kLimit);
+    EXPECT_EQ(again.limit_price, dollars(price));
+    EXPECT_EQ(again.quantity, shares(20));
+    bar(d, price, price);
+    EXPECT_EQ(d.position("IBM", "b"), target);
+    EXPECT_EQ(d.verdicts(id).size(), 1u);
+    EXPECT_TRUE(d.broker.faults.empty());
+  }
+}
+
+TEST(Brackets, AnIntentThatComesWhileAnExitIsOutIsWorkedAfterIt) {
+  for (const bool sells : {true, false}) {
+    Desk d = two_holders();
+    bar(d, 94, 94);
+    ASSERT_EQ(d.requests(RequestKind::kSubmit).size(), 1u);
+    const IntentId id = limit(d, sells ? 0 : 40, sells ? 130 : 50);
+    EXPECT_EQ(d.requests(RequestKind::kSubmit).size(), 1u);
+    EXPECT_TRUE(d.requests(RequestKind::kCancel).empty());
+    EXPECT_TRUE(d.verdicts(id).at(0).accepted);
+    bar(d, 93, 93);
+    d.flush();
+    EXPECT_EQ(d.position("IBM", "a"), 0);
+    ASSERT_EQ(d.requests(RequestKind::kSubmit).size(), 2u);
+    EXPECT_EQ(d.requests(RequestKind::kSubmit)[1].quantity, shares(20));
+    EXPECT_EQ(d.requests(RequestKind::kSubmit)[1].side, sells ? Side::kSell : Side::kBuy);
+  }
+}
+
+// At the market both have one price: what cancels out is crossed.
+TEST(Brackets, AnExitIsNettedWithWhatTradesAtTheMarketToo) {
+  Desk d = two_holders();
+  bar(d, 94, 94);
+  d.now += kSecond;
+  d.want("b", "IBM", 30);
+  d.flush();
+  EXPECT_EQ(d.requests(RequestKind::kCancel).size(), 1u);
+  bar(d, 93, 93);
+  EXPECT_EQ(d.position("IBM", "a"), 0);
+  EXPECT_EQ(d.position("IBM", "b"), 30);
+  EXPECT_EQ(d.requests(RequestKind::kSubmit).size(), 1u);
+}
+
+// Nobody trades with the exit while the cross waits for a price, and who waits for it is not forgotten.
+TEST(Brackets, WhoWaitsIsRoutedAfterACross) {
+  Desk d(config_of({"IBM"}, {"a", "b", "c"}));
+  d.connect();
+  d.bar("IBM", 100);
+  bracket(d, 10, 95, 0, "a");
+  bar(d, 100, 100);
+  bar(d, 94, 94);
+  d.now += kSecond;
+  d.want("c", "IBM", 10);
+  const IntentId id = limit(d, 20, 50);
+  EXPECT_TRUE(d.verdicts(id).at(0).accepted);
+  bar(d, 93, 93);
+  d.flush();
+  EXPECT_EQ(d.position("IBM", "a"), 0);
+  EXPECT_EQ(d.position("IBM", "c"), 10);
+  ASSERT_FALSE(d.requests(RequestKind::kSubmit).empty());
+  EXPECT_EQ(d.requests(RequestKind::kSubmit).back().limit_price, dollars(50));
+  EXPECT_EQ(d.requests(RequestKind::kSubmit).back().quantity, shares(20));
+}
+
 TEST(Brackets, AnExitThatIsRefusedIsTriedAgainWithTheNextBar) {
   EngineConfig config = config_of({"IBM"}, {"a"});
   config.limits.max_orders_per_minute = 1;

@@ -122,6 +122,28 @@ TEST(Messages, AnOrderThatNeverArrivedIsSentAgainUnderTheSameId) {
   EXPECT_EQ(s.desk.engine.working_orders(), 1u);
 }
 
+// Sent again as it was, it would buy what a fill that came late has bought already.
+TEST(Messages, AnOrderThatNeverArrivedAndIsTooLargeByNowIsNettedAnew) {
+  Scene s = scene();
+  s.desk.feed(message(s.request, BrokerEventKind::kSubmitAccepted, OrderState::kAccepted, 0, 0));
+  s.desk.feed(message(s.request, BrokerEventKind::kTradeUpdate, OrderState::kExpired, 0, 0));
+  s.desk.now += kSecond;
+  s.desk.want("a", "IBM", 100);
+  s.desk.want("b", "IBM", -30);
+  s.desk.flush();
+  const BrokerRequest second = s.desk.requests(RequestKind::kSubmit).at(1);
+  ASSERT_EQ(second.quantity, shares(70));
+  s.desk.feed(message(second, BrokerEventKind::kSubmitUnknown, OrderState::kNone, 0, 0));
+  s.desk.feed(message(s.request, BrokerEventKind::kTradeUpdate, OrderState::kExpired, 20, 100));
+  s.desk.feed(
+      message(s.desk.requests(RequestKind::kLookup).at(0), BrokerEventKind::kLookupMissing, OrderState::kNone, 0, 0));
+  s.desk.flush();
+  const auto submits = s.desk.requests(RequestKind::kSubmit);
+  ASSERT_EQ(submits.size(), 3u);
+  EXPECT_NE(submits[2].client_order_id, second.client_order_id);
+  EXPECT_EQ(submits[2].quantity, shares(50));
+}
+
 TEST(Messages, NothingIsSentAgainOnceTheKillSwitchIsLatched) {
   Scene s = scene();
   s.desk.feed(message(s.request, BrokerEventKind::kSubmitUnknown, OrderState::kNone, 0, 0));

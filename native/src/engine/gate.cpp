@@ -65,11 +65,11 @@ bool Engine::State::reduces(std::uint32_t symbol, std::int64_t quantity) const {
   return position != 0 && (position < 0) != (quantity < 0) && std::abs(quantity) <= std::abs(position);
 }
 
-// Only if every strategy with a wish in the symbol may wait: the order cannot be taken apart.
+// Only if every strategy with a part in the order may wait: the order cannot be taken apart.
 bool Engine::State::rests_overnight(std::uint32_t symbol) const {
+  const Wishes each = wishes(symbol);
   bool all = true;
-  for (std::size_t k = 0; k < strategy_count; ++k)
-    all = all && (wanted(sub(k, symbol)) == 0 || config.strategies[k].rests_overnight);
+  for (std::size_t k = 0; k < strategy_count; ++k) all = all && (each[k] == 0 || config.strategies[k].rests_overnight);
   return all;
 }
 

@@ -73,9 +73,14 @@ void Engine::State::submit(Order& order) {
   refresh(order.symbol);
 }
 
-// The same client order id again: should both arrive, the broker refuses the second.
+// The same client order id again: should both arrive, the broker refuses the second. Unless it is no longer what is
+// needed, because an older order turned out to have traded meanwhile: then it is netted anew.
 void Engine::State::resend(Order& order) {
   order.resend_wanted = false;
+  if (order.origin == Origin::kIntent && order.cancel == CancelReason::kNone && !still_needed(order)) {
+    order.cancel = CancelReason::kReroute;
+    return give_up(order, RejectCode::kNeverArrived, Denial{RejectCode::kNeverArrived, Unit::kNone, 0, 0, 0}.message());
+  }
   RiskRequest request;
   request.origin = order.origin == Origin::kKillSwitch ? order.origin : Origin::kResend;
   request.quantity = Quantity{order.sign() * order.quantity};

@@ -13,13 +13,13 @@ bool Engine::State::replacing(const SymbolState& symbol) const {
 
 // What the broker would refuse is cancelled and sent anew instead: an order that it does not work yet, another type or
 // life, no more than is filled already, a fraction of a share as new quantity.
-bool Engine::State::may_replace(std::uint32_t symbol, std::int64_t need) const {
+bool Engine::State::may_replace(std::uint32_t symbol, const Wishes& each, std::int64_t need) const {
   const Order& order = orders[symbols[symbol].working];
   const bool working = order.state == OrderState::kAccepted || order.state == OrderState::kPartiallyFilled;
   if (!working || !order.live || order.cancel != CancelReason::kNone || order.origin != Origin::kIntent) return false;
   if (need == 0 || (need < 0) != (order.sign() < 0) || order.placed.type == OrderType::kMarket) return false;
   if (order.placed.tif != TimeInForce::kDay && order.placed.tif != TimeInForce::kGtc) return false;
-  const Placement next = placement(sub(primary_strategy(symbol, need), symbol));
+  const Placement next = placement(sub(primary_strategy(each, need), symbol));
   const bool same_kind = next.type == order.placed.type && next.tif == order.placed.tif &&
                          next.terms.extended_hours == order.placed.terms.extended_hours &&
                          (next.terms.trail_ratio == 0) == (order.placed.terms.trail_ratio == 0);

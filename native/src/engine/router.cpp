@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <numeric>
 
 #include "state.hpp"
 
@@ -17,10 +18,22 @@ std::int64_t Engine::State::wanted(const Sub& s) const {
   return std::abs(part) < std::abs(whole) ? part : whole;
 }
 
-std::int64_t Engine::State::wanted_total(std::uint32_t symbol) const {
-  std::int64_t total = 0;
-  for (std::size_t k = 0; k < strategy_count; ++k) total += wanted(sub(k, symbol));
-  return total;
+// What each strategy trades with the next order. Who leaves a position does so first: an order has one price, and a
+// stop-loss must not wait for another strategy's limit, nor that strategy pay the market's price.
+Wishes Engine::State::wishes(std::uint32_t symbol) const {
+  Wishes all{};
+  const Sub* leaving = nullptr;
+  for (std::size_t k = 0; k < strategy_count; ++k) {
+    const Sub& s = sub(k, symbol);
+    all[k] = wanted(s);
+    if (all[k] != 0 && s.exit != ExitReason::kNone) leaving = &s;
+  }
+  if (leaving == nullptr) return all;
+  const Placement first = placement(*leaving);
+  for (std::size_t k = 0; k < strategy_count; ++k) {
+    if (all[k] != 0 && placement(sub(k, symbol)) != first) all[k] = 0;
+  }
+  return all;
 }
 
 // At the end of a batch of intents and when time passes; in the order of the symbols, so that the order in which fills
@@ -107,15 +120,20 @@ std::int64_t Engine::State::next_slice(std::uint32_t symbol, std::int64_t need) 
   return need / step * step;
 }
 
+// Whether the order, of which nothing is filled, is as large as the next one would be.
+bool Engine::State::still_needed(const Order& order) const {
+  const Wishes each = wishes(order.symbol);
+  return next_slice(order.symbol, std::accumulate(each.begin(), each.end(), std::int64_t{0})) == order.remaining();
+}
+
 // The strategy whose intent names the order: the largest wish on the order's side, then the lower uid.
-std::uint32_t Engine::State::primary_strategy(std::uint32_t symbol, std::int64_t need) const {
+std::uint32_t Engine::State::primary_strategy(const Wishes& wishes, std::int64_t need) const {
   std::uint32_t best = kNil;
   std::int64_t most = 0;
   for (std::uint32_t k = 0; k < strategy_count; ++k) {
-    const std::int64_t w = wanted(sub(k, symbol));
-    if ((w < 0) == (need < 0) && std::abs(w) > most) {
+    if ((wishes[k] < 0) == (need < 0) && std::abs(wishes[k]) > most) {
       best = k;
-      most = std::abs(w);
+      most = std::abs(wishes[k]);
     }
   }
   return best;
@@ -125,14 +143,16 @@ void Engine::State::route(std::uint32_t symbol) {
   SymbolState& state = symbols[symbol];
   state.dirty = state.reroute = state.cross_pending = false;
   check_intents(symbol);
-  // Each turn sends, waits, or resets the wishes on one side: the second refusal leaves none.
-  for (int turn = 0; turn < 3; ++turn) {
-    const std::int64_t need = wanted_total(symbol);
+  // Each turn sends, waits, or resets the wishes on one side, first of those that leave: the fourth refusal leaves
+  // none.
+  for (int turn = 0; turn < 5; ++turn) {
+    const Wishes each = wishes(symbol);
+    const std::int64_t need = std::accumulate(each.begin(), each.end(), std::int64_t{0});
     const std::int64_t slice = need == 0 ? 0 : next_slice(symbol, need);
     if (state.working != kNil) {
-      if (keep_working(symbol, need)) return;
-      if (!replacing(state) && may_replace(symbol, need)) {
-        if (send_slice(symbol, slice, need, true)) return;
+      if (keep_working(symbol, each, need)) return;
+      if (!replacing(state) && may_replace(symbol, each, need)) {
+        if (send_slice(symbol, each, slice, need, true)) return;
         continue;
       }
       want_reroute(state);
@@ -140,33 +160,32 @@ void Engine::State::route(std::uint32_t symbol) {
       if (!replacing(state) && order.cancel == CancelReason::kNone) request_cancel(order, CancelReason::kReroute);
       return;
     }
-    if (slice == 0) return settle_without_order(symbol);
+    if (slice == 0) return settle_without_order(symbol, each, need);
     if (now < state.hold_until) {
       state.dirty = true;
       return;
     }
-    if (send_slice(symbol, slice, need, false)) return;
+    if (send_slice(symbol, each, slice, need, false)) return;
   }
 }
 
 // True when the working order is just what is needed.
-bool Engine::State::keep_working(std::uint32_t symbol, std::int64_t need) {
+bool Engine::State::keep_working(std::uint32_t symbol, const Wishes& each, std::int64_t need) {
   Order& order = orders[symbols[symbol].working];
   if (!replacing(symbols[symbol]) && order.cancel == CancelReason::kNone && order.origin != Origin::kKillSwitch &&
       need != 0 && next_slice(symbol, need) == order.remaining()) {
-    const std::uint32_t primary = primary_strategy(symbol, need);
+    const std::uint32_t primary = primary_strategy(each, need);
     if (placement(sub(primary, symbol)) == order.placed) {
       bool same_parts = true;
       for (std::size_t k = 0; k < strategy_count; ++k) {
         const std::int64_t left = order.shares[k] - order.allocated[k];
-        const std::int64_t w = wanted(sub(k, symbol));
-        same_parts = same_parts && (need == order.remaining() ? left == w : (left < 0) == (w < 0));
+        same_parts = same_parts && (need == order.remaining() ? left == each[k] : (left < 0) == (each[k] < 0));
       }
       if (same_parts) {
         for (std::size_t k = 0; k < strategy_count; ++k) {
           Sub& s = sub(k, symbol);
-          if (s.phase == SubPhase::kPending) accept_sub(s, wanted(s) != 0 ? order.client_id : ClientOrderId{});
-          if (wanted(s) == 0) continue;
+          if (s.phase == SubPhase::kPending) accept_sub(s, each[k] != 0 ? order.client_id : ClientOrderId{});
+          if (each[k] == 0) continue;
           order.intents[k] = s.intent;
           order.intent_ids[k] = intents[s.intent].intent.id;
         }
@@ -177,16 +196,17 @@ bool Engine::State::keep_working(std::uint32_t symbol, std::int64_t need) {
   return false;
 }
 
-// Nothing to send: what the strategies want cancels out, and is crossed at the next open, or is nothing.
-void Engine::State::settle_without_order(std::uint32_t symbol) {
+// Nothing to send: what the strategies want cancels out, and is crossed at the next open, or is nothing. Who waited for
+// those that leave is routed after them.
+void Engine::State::settle_without_order(std::uint32_t symbol, const Wishes& each, std::int64_t need) {
   SymbolState& state = symbols[symbol];
-  const bool balanced = wanted_total(symbol) == 0;
   for (std::size_t k = 0; k < strategy_count; ++k) {
     Sub& s = sub(k, symbol);
     if (s.phase == SubPhase::kIdle) continue;
-    const bool crosses = balanced && wanted(s) != 0;
+    const bool crosses = need == 0 && each[k] != 0, waits = each[k] == 0 && wanted(s) != 0;
     accept_sub(s, {});
-    if (!crosses) settle(s);
+    if (waits) state.dirty = true;
+    if (!crosses && !waits) settle(s);
     if (crosses && !state.cross_pending) {
       state.cross_pending = true;
       state.cross_after = state.price_time;
@@ -196,8 +216,9 @@ void Engine::State::settle_without_order(std::uint32_t symbol) {
 
 // As a new order, or in place of the working one. False when the gate refused: the wishes on the order's side are then
 // reset, those of the other side stay.
-bool Engine::State::send_slice(std::uint32_t symbol, std::int64_t slice, std::int64_t need, bool in_place) {
-  const std::uint32_t primary = primary_strategy(symbol, need);
+bool Engine::State::send_slice(std::uint32_t symbol, const Wishes& each, std::int64_t slice, std::int64_t need,
+                               bool in_place) {
+  const std::uint32_t primary = primary_strategy(each, need);
   IntentEntry& entry = intents[sub(primary, symbol).intent];
   RiskRequest request;
   request.quantity = Quantity{slice};
@@ -221,7 +242,7 @@ bool Engine::State::send_slice(std::uint32_t symbol, std::int64_t slice, std::in
   if (denial.denied()) {
     for (std::size_t k = 0; k < strategy_count; ++k) {
       Sub& s = sub(k, symbol);
-      if (wanted(s) != 0 && (wanted(s) < 0) == (need < 0)) reject_sub(s, denial.code, denial.message());
+      if (each[k] != 0 && (each[k] < 0) == (need < 0)) reject_sub(s, denial.code, denial.message());
     }
     return false;
   }
@@ -236,19 +257,15 @@ bool Engine::State::send_slice(std::uint32_t symbol, std::int64_t slice, std::in
   order.accept_fill = strategy.accept_fill;
   order.quantity = std::abs(slice);
   order.reduce_only = reduces(symbol, slice);
-  std::array<std::int64_t, kMaxStrategies> wishes{};
-  for (std::size_t k = 0; k < strategy_count; ++k) {
-    const Sub& s = sub(k, symbol);
-    wishes[k] = wanted(s);
-    if (wishes[k] == 0) continue;
-    order.intents[k] = s.intent;
-    order.intent_ids[k] = intents[s.intent].intent.id;
-  }
-  allocate(std::span(wishes).first(strategy_count), slice, config.symbols[symbol].quantity_increment.raw, order.shares);
+  allocate(std::span(each).first(strategy_count), slice, config.symbols[symbol].quantity_increment.raw, order.shares);
   for (std::size_t k = 0; k < strategy_count; ++k) {
     Sub& s = sub(k, symbol);
-    if (s.phase == SubPhase::kPending) accept_sub(s, wishes[k] != 0 ? id : ClientOrderId{});
-    if (wishes[k] == 0 && s.phase != SubPhase::kIdle) settle(s);
+    if (each[k] != 0) {
+      order.intents[k] = s.intent;
+      order.intent_ids[k] = intents[s.intent].intent.id;
+    }
+    if (s.phase == SubPhase::kPending) accept_sub(s, each[k] != 0 ? id : ClientOrderId{});
+    if (wanted(s) == 0 && s.phase != SubPhase::kIdle) settle(s);
   }
   if (in_place)
     replace(orders[symbols[symbol].replaced], order);
@@ -261,13 +278,12 @@ bool Engine::State::send_slice(std::uint32_t symbol, std::int64_t slice, std::in
 void Engine::State::cross(std::uint32_t symbol, Money price) {
   SymbolState& state = symbols[symbol];
   state.cross_pending = false;
-  std::array<std::int64_t, kMaxStrategies> parts{}, amounts{};
-  std::int64_t total = 0;
-  for (std::size_t k = 0; k < strategy_count; ++k) {
-    const Sub& s = sub(k, symbol);
-    parts[k] = kill.latched && kill.flatten ? -s.book.position : wanted(s);
-    total += parts[k];
+  Wishes parts = wishes(symbol);
+  std::array<std::int64_t, kMaxStrategies> amounts{};
+  if (kill.latched && kill.flatten) {
+    for (std::size_t k = 0; k < strategy_count; ++k) parts[k] = -sub(k, symbol).book.position;
   }
+  const std::int64_t total = std::accumulate(parts.begin(), parts.end(), std::int64_t{0});
   if (total != 0) {  // a late fill came between: net again
     state.dirty = true;
     return;

@@ -43,6 +43,9 @@ struct Sub {
   ExitReason exit = ExitReason::kNone;  // the target is zero for this reason, and not by the intent
 };
 
+// What each strategy wants to trade of a symbol, signed.
+using Wishes = std::array<std::int64_t, kMaxStrategies>;
+
 // How the intent of a (strategy, symbol) is worked: its schedule, and what the next order looks like.
 struct Work {
   bool scheduled = false;  // more slices may follow
@@ -335,12 +338,13 @@ struct Engine::State {
   [[nodiscard]] std::size_t pending_requests() const;
   void check_intents(std::uint32_t symbol);
   [[nodiscard]] std::int64_t wanted(const Sub& s) const;
-  [[nodiscard]] std::int64_t wanted_total(std::uint32_t symbol) const;
+  [[nodiscard]] Wishes wishes(std::uint32_t symbol) const;
   [[nodiscard]] std::int64_t next_slice(std::uint32_t symbol, std::int64_t need) const;
-  void settle_without_order(std::uint32_t symbol);
-  [[nodiscard]] bool keep_working(std::uint32_t symbol, std::int64_t need);
-  bool send_slice(std::uint32_t symbol, std::int64_t slice, std::int64_t need, bool in_place);
-  [[nodiscard]] std::uint32_t primary_strategy(std::uint32_t symbol, std::int64_t need) const;
+  void settle_without_order(std::uint32_t symbol, const Wishes& each, std::int64_t need);
+  [[nodiscard]] bool keep_working(std::uint32_t symbol, const Wishes& each, std::int64_t need);
+  bool send_slice(std::uint32_t symbol, const Wishes& each, std::int64_t slice, std::int64_t need, bool in_place);
+  [[nodiscard]] bool still_needed(const Order& order) const;
+  [[nodiscard]] std::uint32_t primary_strategy(const Wishes& wishes, std::int64_t need) const;
   void cross(std::uint32_t symbol, Money price);
 
   // gate.cpp
@@ -363,7 +367,7 @@ struct Engine::State {
   void each_open(const SymbolState& symbol, Visit visit);
   template <class Visit>
   void each_open(const SymbolState& symbol, Visit visit) const;
-  [[nodiscard]] bool may_replace(std::uint32_t symbol, std::int64_t need) const;
+  [[nodiscard]] bool may_replace(std::uint32_t symbol, const Wishes& each, std::int64_t need) const;
   std::uint32_t new_replacement(std::uint32_t symbol, const ClientOrderId& id);
   void replace(Order& old, Order& next);
   void replaced_ended(Order& old);
