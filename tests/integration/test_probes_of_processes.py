@@ -59,13 +59,17 @@ def bars() -> pl.DataFrame:
 
 @pytest.fixture
 def configs(tmp_path: Path) -> dict[str, dict[str, Any]]:
-    """Of each process of a replay at recorded speed, by name."""
-    data = tmp_path / "data"
+    return replay(tmp_path, f"file://{tmp_path}/bus.db")
+
+
+def replay(folder: Path, bus: str, venue_port: int | None = None) -> dict[str, dict[str, Any]]:
+    """The configuration of each process of a replay at recorded speed, by name."""
+    data = folder / "data"
     write_dataset(data, bars(), name="t", interval="1d", stamps="close", adjustment="forward", source="test")
     documents = parse_documents(DOCUMENTS, "turns.yaml")
     site = Site(
-        state_dir=str(tmp_path), bus=f"file://{tmp_path}/bus.db", venue_port=None, predictor_port=0, broker_url="",
-        default_features={}, replay=Replay(str(data), FIRST + 30 * DAY, None, 1.0), base_dir=str(tmp_path), run="r",
+        state_dir=str(folder), bus=bus, venue_port=venue_port, predictor_port=0, broker_url="",
+        default_features={}, replay=Replay(str(data), FIRST + 30 * DAY, None, 1.0), base_dir=str(folder), run="r",
     )  # fmt: skip
     planned = plan(
         [d for d in documents if isinstance(d, Strategy)], [d for d in documents if isinstance(d, RiskPolicy)], site

@@ -1,4 +1,7 @@
-"""Shell: a real Kafka broker for tests: one KRaft node from Maven's jars, on free ports, ended by its own pid."""
+"""Shell: a real Kafka broker for tests: one KRaft node from Maven's jars, on free ports, ended by its own pid.
+
+Open to all, or secured: TLS, SCRAM users, and nothing allowed that no ACL allows.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,21 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from tradewind.bus.kafka_security import KafkaSecurity
+
 ROOT = Path(__file__).resolve().parents[2]
 POM = Path(__file__).with_name("pom.xml")
 DOWNLOAD_LIMIT_S = 240
 START_LIMIT_S = 60
+ADMIN, ADMIN_PASSWORD = "admin", "admin's password"
+_ADMIN_CREDENTIAL = f"SCRAM-SHA-512=[name={ADMIN},password={ADMIN_PASSWORD}]"
 CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qk"  # any 16 bytes in base64
 
 _LOG4J = """<?xml version="1.0" encoding="UTF-8"?>
@@ -39,17 +47,27 @@ class Broker:
 
     Args:
         folder: empty; holds the broker's log, its settings and its output.
+        keystore: PEM file of a key and its certificate for 127.0.0.1. With it the broker is secured, and knows one
+            user, who may do all: ADMIN, with the password ADMIN_PASSWORD.
+        environment: the KAFKA_* variables of ADMIN, for a secured broker.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, keystore: Path | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._folder = folder
-        port, controller = _free_ports(2)
+        port, controller, internal = _free_ports(3)
         self.bootstrap = f"127.0.0.1:{port}"
         self._java = _java(jars())
+        self._client = dict(KafkaSecurity.of(environment or {}).settings)
         settings = folder / "server.properties"
-        settings.write_text(_settings(folder / "log", port, controller))
+        settings.write_text(
+            _settings(folder / "log", port, controller)
+            if keystore is None
+            else _secured_settings(folder / "log", port, controller, internal, keystore)
+        )
         (folder / "log4j2.xml").write_text(_LOG4J)
-        self._format(settings)
+        self._format(settings, [] if keystore is None else ["--add-scram", _ADMIN_CREDENTIAL])
         self._command = [*self._options(), "kafka.Kafka", str(settings)]
         self._output = (folder / "broker.out").open("wb")
         self.spawn()
@@ -94,14 +112,15 @@ class Broker:
         log4j = f"-Dlog4j2.configurationFile={self._folder / 'log4j2.xml'}"
         return [*self._java, "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", log4j]
 
-    def _format(self, settings: Path) -> None:
+    def _format(self, settings: Path, users: list[str]) -> None:
         tool = [*self._options(), "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(settings)]
-        done = subprocess.run(tool, capture_output=True, text=True, timeout=START_LIMIT_S, check=False)
+        done = subprocess.run([*tool, *users], capture_output=True, text=True, timeout=START_LIMIT_S, check=False)
         if done.returncode != 0:
             raise BrokerError(f"Kafka's storage cannot be formatted: {done.stdout}{done.stderr}")
 
     def _await_ready(self) -> None:
-        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0, "error_cb": lambda _: None})
+        quiet = {"log_level": 0, "error_cb": lambda _: None}
+        admin = AdminClient({"bootstrap.servers": self.bootstrap, **quiet, **self._client})
         deadline = time.monotonic() + START_LIMIT_S
         while True:
             if self._process.poll() is not None:
@@ -145,15 +164,42 @@ def _java(lib: Path) -> list[str]:
 
 
 def _settings(log: Path, port: int, controller: int) -> str:
+    listeners = [
+        f"listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
+        f"advertised.listeners=PLAINTEXT://127.0.0.1:{port}",
+        "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+    ]
+    return _properties(log, controller, listeners)
+
+
+def _secured_settings(log: Path, port: int, controller: int, internal: int, keystore: Path) -> str:
+    return _properties(
+        log,
+        controller,
+        [
+            f"listeners=CLIENT://127.0.0.1:{port},BROKER://127.0.0.1:{internal},CONTROLLER://127.0.0.1:{controller}",
+            f"advertised.listeners=CLIENT://127.0.0.1:{port},BROKER://127.0.0.1:{internal}",
+            "listener.security.protocol.map=CONTROLLER:PLAINTEXT,BROKER:PLAINTEXT,CLIENT:SASL_SSL",
+            "inter.broker.listener.name=BROKER",
+            "sasl.enabled.mechanisms=SCRAM-SHA-512",
+            "listener.name.client.scram-sha-512.sasl.jaas.config="
+            "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+            "ssl.keystore.type=PEM",
+            f"ssl.keystore.location={keystore}",
+            "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            f"super.users=User:{ADMIN};User:ANONYMOUS",  # the node itself, on its own two listeners
+        ],
+    )
+
+
+def _properties(log: Path, controller: int, listeners: list[str]) -> str:
     return "\n".join(
         [
             "process.roles=broker,controller",
             "node.id=1",
+            *listeners,
             f"controller.quorum.voters=1@127.0.0.1:{controller}",
-            f"listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
-            f"advertised.listeners=PLAINTEXT://127.0.0.1:{port}",
             "controller.listener.names=CONTROLLER",
-            "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
             f"log.dirs={log}",
             "auto.create.topics.enable=false",
             "offsets.topic.num.partitions=1",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 import uuid
@@ -16,6 +17,7 @@ from tradewind.bus.dead_letters import DeadLetterOffice, dead_letter
 from tradewind.bus.encoding import encode
 from tradewind.bus.errors import BusError
 from tradewind.bus.interface import Bus, Start, Subscription
+from tradewind.bus.kafka_security import KafkaSecurity
 from tradewind.bus.kafka_subscription import KafkaSubscription, raw_record
 from tradewind.bus.record import Outgoing, Record
 from tradewind.bus.topics import require_topic
@@ -46,13 +48,16 @@ class KafkaBus(Bus):
     Args:
         bootstrap: "HOST:PORT", or several with commas.
         prefix: put before topic and group names with a dot, so that several logs can share a Kafka.
+        environment: says who we are to Kafka (`KafkaSecurity.of`); None: this process's.
 
     Raises:
-        BusError: nobody answers at `bootstrap` within a few seconds.
+        BusError: nobody answers at `bootstrap` within a few seconds, or we are not let in.
     """
 
-    def __init__(self, bootstrap: str, prefix: str = "") -> None:
+    def __init__(self, bootstrap: str, prefix: str = "", environment: Mapping[str, str] | None = None) -> None:
         self.bootstrap = bootstrap
+        self.security = KafkaSecurity.of(os.environ if environment is None else environment)
+        self._not_let_in = ""
         self._prefix = f"{prefix}." if prefix else ""
         self._complained = -_COMPLAIN_S
         self._admin = AdminClient(self._config())
@@ -80,15 +85,20 @@ class KafkaBus(Bus):
     def identity(self) -> str:
         return self._identity
 
+    @property
+    def admin(self) -> AdminClient:
+        """For who administers this Kafka."""
+        return self._admin
+
     def publish_many(self, messages: Sequence[Outgoing]) -> list[int]:
         rows = [(outgoing, *encode(outgoing)) for outgoing in messages]
         batch = _Batch(len(rows))
         for topic in {outgoing.topic for outgoing in messages}:
-            self.require_kafka_topic(topic)
+            self.require_kafka_topic(topic, "write")
         with self._publishing:  # batches of several threads do not interleave
             for index, (outgoing, payload, headers) in enumerate(rows):
                 self._produce(outgoing, payload, headers, batch.delivery(index))
-        return batch.wait(self.bootstrap)
+        return batch.wait(self)
 
     def flush(self) -> None:
         if self._producer.flush(_DELIVERY_S) > 0:
@@ -103,7 +113,7 @@ class KafkaBus(Bus):
         evict: bool = False,  # noqa: ARG002 - Kafka's sessions do it
     ) -> Subscription:
         for topic in topics:
-            self.require_kafka_topic(topic)
+            self.require_kafka_topic(topic, "read")
         return KafkaSubscription(self, topics, group, start)
 
     def read(self, topic: str, start: int = 0, end: int | None = None) -> Iterator[Record]:
@@ -124,7 +134,11 @@ class KafkaBus(Bus):
             heard = time.monotonic()
             while start < end:
                 for message in reader.consume(min(_READ_CHUNK, end - start), 0.1):
-                    if message.error() or message.offset() >= end:
+                    if message.error():
+                        if refused := self.security.refusal(message.error(), f"read topic {message.topic() or topic}"):
+                            raise refused
+                        continue
+                    if message.offset() >= end:
                         continue
                     heard = time.monotonic()
                     start = message.offset() + 1
@@ -149,6 +163,8 @@ class KafkaBus(Bus):
                 return int(first), int(end)
             except KafkaException as error:
                 cause = error.args[0]
+                if refused := self.security.refusal(cause, f"ask where topic {topic} ends"):
+                    raise refused from error
                 if cause.code() not in _SETTLING or time.monotonic() > deadline:
                     raise self._unreachable(f"does not say where topic {topic} ends ({cause.str()})") from error
             time.sleep(_COMMITS_LOOK_S)
@@ -232,15 +248,15 @@ class KafkaBus(Bus):
             "heartbeat.interval.ms": 1000,
         }
 
-    def require_kafka_topic(self, topic: str) -> None:
-        """Make the topic in Kafka if it is not there; refuse one that is not a single sequence."""
+    def require_kafka_topic(self, topic: str, purpose: str = "see") -> None:
+        """Make the topic in Kafka if it is not there; refuse one that is not a single sequence, or not for us."""
         require_topic(topic)
         if self._closed.is_set():
             raise BusError(f"the bus at {self.bootstrap} is closed: open it again")
         if topic in self._known_topics:
             return
         name = self.kafka_topic(topic)
-        partitions = self._partitions(name) or self._create_topic(name)
+        partitions = self._partitions(name, purpose) or self._create_topic(name)
         if partitions != 1:
             raise BusError(f"Kafka topic {name} has {partitions} partitions: make it anew with 1, order is by offset")
         self._known_topics.add(topic)
@@ -249,8 +265,11 @@ class KafkaBus(Bus):
         try:
             self._admin.create_topics([NewTopic(name, num_partitions=1)])[name].result(_CALL_S)
         except KafkaException as error:
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise BusError(f"Kafka topic {name} cannot be made: {error.args[0].str()}") from error
+            cause = error.args[0]
+            if refused := self.security.refusal(cause, f"make topic {name}, which is not there"):
+                raise refused from error
+            if cause.code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise BusError(f"Kafka topic {name} cannot be made: {cause.str()}") from error
         except TimeoutError as error:
             raise self._unreachable(f"does not make topic {name}") from error
         deadline = time.monotonic() + _CALL_S
@@ -260,13 +279,17 @@ class KafkaBus(Bus):
             time.sleep(_COMMITS_LOOK_S)
         return partitions
 
-    def _partitions(self, name: str) -> int:
+    def _partitions(self, name: str, purpose: str = "see") -> int:
         """How many partitions with a leader the topic has; 0 when it is not there."""
         try:
             found = self._admin.list_topics(name, _CALL_S).topics.get(name)
         except KafkaException as error:
             raise self._unreachable(f"does not list topic {name}") from error
-        if found is None or found.error is not None:
+        if found is None:
+            return 0
+        if found.error is not None:
+            if refused := self.security.refusal(found.error, f"{purpose} topic {name}"):
+                raise refused
             return 0
         return sum(partition.leader >= 0 for partition in found.partitions.values())
 
@@ -285,7 +308,9 @@ class KafkaBus(Bus):
                     raise self._unreachable("takes records more slowly than they are published") from error
                 self._producer.poll(_COMMITS_LOOK_S)
             except KafkaException as error:
-                raise BusError(f"Kafka topic {topic} refused a record: {error.args[0].str()}") from error
+                cause = error.args[0]
+                refused = self.security.refusal(cause, f"write topic {topic}")
+                raise refused or BusError(f"Kafka topic {topic} refused a record: {cause.str()}") from error
 
     def _serve_deliveries(self) -> None:
         while not self._closed.is_set():
@@ -293,6 +318,7 @@ class KafkaBus(Bus):
 
     def _config(self) -> dict[str, Any]:
         return {
+            **self.security.settings,
             "bootstrap.servers": self.bootstrap,
             "socket.nagle.disable": True,
             "log_level": _QUIET,
@@ -301,6 +327,7 @@ class KafkaBus(Bus):
 
     def _complain(self, error: KafkaError) -> None:
         """One line for an outage, and again while it lasts: clients of one log fail together, many times a second."""
+        self._not_let_in = self.security.not_let_in(error) or self._not_let_in
         if time.monotonic() - self._complained >= _COMPLAIN_S:
             self._complained = time.monotonic()
             log.warning("Kafka at %s: %s", self.bootstrap, error.str())
@@ -309,9 +336,13 @@ class KafkaBus(Bus):
         try:
             return str(self._admin.list_topics(timeout=_REACH_S).cluster_id)
         except KafkaException as error:
+            self._admin.poll(0)  # why, it tells `_complain`
             raise self._unreachable("is not reachable") from error
 
     def _unreachable(self, what: str) -> BusError:
+        if self._not_let_in:
+            fix = "correct KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, KAFKA_CA_FILE or the name in its certificate"
+            return BusError(f"Kafka at {self.bootstrap} {self._not_let_in}: {fix}")
         return BusError(f"Kafka at {self.bootstrap} {what}: start it, or correct the address of the bus")
 
 
@@ -321,7 +352,7 @@ class _Batch:
     def __init__(self, size: int) -> None:
         self._offsets = [-1] * size
         self._left = size
-        self._errors: list[str] = []
+        self._errors: list[tuple[KafkaError, str]] = []
         self._change = threading.Condition()
 
     def delivery(self, index: int) -> Any:
@@ -333,21 +364,24 @@ class _Batch:
                 if error is None:
                     self._offsets[index] = message.offset()
                 else:
-                    self._errors.append(error.str())
+                    self._errors.append((error, message.topic()))
                 self._change.notify_all()
 
         return delivered
 
-    def wait(self, bootstrap: str) -> list[int]:
+    def wait(self, bus: KafkaBus) -> list[int]:
         """The offsets, once all are in the log."""
         with self._change:
             # The producer gives up by itself after _DELIVERY_S; the surplus is for its report to arrive.
             in_time = self._change.wait_for(lambda: self._left == 0, timeout=2 * _DELIVERY_S)
         if not in_time or self._errors:
-            reason = self._errors[0] if self._errors else "no answer"
+            for error, topic in self._errors:
+                if refused := bus.security.refusal(error, f"write topic {topic}"):
+                    raise refused
+            reason = self._errors[0][0].str() if self._errors else "no answer"
             lost = len(self._errors) + self._left
             raise BusError(
-                f"Kafka at {bootstrap} did not take {lost} of {len(self._offsets)} messages ({reason}): "
+                f"Kafka at {bus.bootstrap} did not take {lost} of {len(self._offsets)} messages ({reason}): "
                 "see that it is up, and publish them again"
             )
         return self._offsets

@@ -118,8 +118,15 @@ class KafkaSubscription(Subscription):
                 f"Kafka topic {name} no longer has what group {self._group} was to read next: "
                 "raise its retention, and accept the gap with start='earliest'"
             )
+        elif refused := self._bus.security.refusal(error, self._what(error, name)):
+            raise refused
         else:
             raise BusError(f"Kafka topic {name} cannot be read: {error.str()}")
+
+    def _what(self, error: Any, name: str | None) -> str:
+        if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            return f"read as group {self._bus.kafka_group(self._group)}"
+        return f"read topic {name}"
 
     def _commit(self, offsets: Mapping[str, int]) -> None:
         if not offsets:

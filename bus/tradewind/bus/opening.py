@@ -32,9 +32,15 @@ def open_bus(url: str) -> Bus:
         raise _bad(url)
     if parts.scheme == "file" and parts.netloc == "" and re.match(r"/.", parts.path):
         return FileBus(Path(unquote(parts.path)))
+    return KafkaBus(*kafka_address(url))
+
+
+def kafka_address(url: str) -> tuple[str, str]:
+    """The brokers and the prefix that `url` names. Raises BusError when it is not of Kafka's form."""
+    parts = urlsplit(url)
     prefix = parts.path.removeprefix("/")
     if parts.scheme == "kafka" and _ADDRESS.fullmatch(parts.netloc) and _PREFIX.fullmatch(prefix):
-        return KafkaBus(parts.netloc, prefix)
+        return parts.netloc, prefix
     raise _bad(url)
 
 
