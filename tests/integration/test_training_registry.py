@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import lightgbm
@@ -11,6 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.mlflow.server import Server as MlflowServer
+from tests.postgres.server import Server as PostgresServer
+from tradewind.serving.mlflow_registry import MlflowRegistry
+from tradewind.serving.refusal import ModelRefusedError
 from tradewind.trading.model_card import GateResult, ModelCard
 from tradewind.training.errors import TrainingError
 from tradewind.training.registry import CANDIDATE, CHAMPION, ModelRegistry
@@ -18,9 +23,15 @@ from tradewind.training.registry import CANDIDATE, CHAMPION, ModelRegistry
 FEATURES = ["tech_rsi_14_raw", "vol_historical_21_annual", "stat_log_return_1_raw"]
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory) -> ModelRegistry:
-    return ModelRegistry(tmp_path_factory.mktemp("registry"))
+@pytest.fixture(scope="module", params=["directory", "server"])
+def registry(request, tmp_path_factory) -> Iterator[ModelRegistry]:
+    folder = tmp_path_factory.mktemp("registry")
+    if request.param == "directory":
+        yield ModelRegistry(folder)
+        return
+    with PostgresServer() as postgres, MlflowServer(postgres.url("mlflow"), folder) as server:
+        yield ModelRegistry(folder / "unused", server.url)
+        assert not (folder / "unused").exists()
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +104,16 @@ def test_what_serving_and_mlflow_load_is_the_model_that_was_registered(registry,
     assert run.data.tags["gate.sharpe"] == "fail"
 
 
+def test_the_predictor_fetches_what_was_registered(registry, booster, tmp_path):
+    version = _register(registry, booster, _card("fetched"))
+    served = MlflowRegistry(registry.uri, tmp_path / "cache")
+    assert served.resolve("fetched", CANDIDATE) == version
+    folder = served.fetch("fetched", version)
+    assert [path.read_text() for path in folder.rglob("booster.txt")] == [booster.model_to_string()]
+    with pytest.raises(ModelRefusedError, match="alias champion cannot be looked up"):
+        served.resolve("fetched", CHAMPION)
+
+
 def test_candidate_is_the_newest_and_champion_the_newest_that_passed(registry, booster):
     name = "aliases"
     first = _register(registry, booster, _card(name))
@@ -137,6 +158,13 @@ def test_a_training_is_found_again_by_its_hash_alone(registry, booster):
     assert int(newer) == int(version) + 1
     assert registry.find("found", "three") is None
     assert registry.find("nobody", "two") is None
+
+
+def test_a_server_that_is_not_there_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(TrainingError, match=r"^tracking_uri: http://127\.0\.0\.1:1 does not answer ") as raised:
+        ModelRegistry(tmp_path, "http://127.0.0.1:1")
+    assert "\n" not in str(raised.value)
 
 
 def test_a_state_that_cannot_hold_a_registry_is_named(tmp_path):

@@ -66,6 +66,8 @@ def run(config: TrainingConfig, out: TextIO) -> None:
         source=native_source(config.feature_set, config.volatility_feature),
         feature_dir=config.feature_dir,
         events=news_events(config.news, config.companies),
+        tracking_uri=config.tracking_uri,
+        ray_address=config.ray.address,
         num_cpus=config.ray.num_cpus,
         object_store_mb=config.ray.object_store_mb,
         fit_workers=config.ray.fit_workers,

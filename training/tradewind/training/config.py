@@ -14,17 +14,23 @@ from tradewind.streaming.news.configured import NewsConfig
 
 
 class RayConfig(BaseModel):
-    """The local Ray that training starts for itself."""
+    """The Ray that training works on."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    address: Literal["auto"] | None = Field(
+        None, description="auto: the cluster this process runs in, as a Ray job does; null: one that it starts itself."
+    )
+
     num_cpus: int = Field(
-        default_factory=lambda: max(1, min(os.cpu_count() or 1, 16)), ge=1, description="CPUs it uses."
+        default_factory=lambda: max(1, min(os.cpu_count() or 1, 16)),
+        ge=1,
+        description="CPUs it uses, of its own Ray's or of the cluster's.",
     )
     fit_workers: Literal[0, 1] = Field(
         1, description="1: the final fit runs in a Ray Train worker; 0: in this process (Ray Train's local mode)."
     )
-    object_store_mb: int = Field(100, ge=80, description="Shared memory for data, MiB (Ray needs 75).")
+    object_store_mb: int = Field(100, ge=80, description="Shared memory of its own Ray, MiB (Ray needs 75).")
 
 
 class TrainingConfig(BaseModel):
@@ -34,8 +40,13 @@ class TrainingConfig(BaseModel):
 
     strategy: Strategy
     dataset: Path = Field(description="Data set directory.")
-    state_dir: Path = Field(description="Where the model registry lies (mlflow.db, mlruns/).")
-    feature_dir: Path = Field(description="Where the feature repository lies.")
+    state_dir: Path = Field(description="Where the model registry lies (mlflow.db, mlruns/), without tracking_uri.")
+    tracking_uri: str | None = Field(
+        None, description="MLflow's server, which keeps runs, versions and artefacts: http(s)://HOST:PORT."
+    )
+    feature_dir: Path = Field(
+        description="Where the feature repository lies; on a Ray cluster, a directory that all its nodes share."
+    )
     feature_set: FeatureSetConfig
     volatility_feature: str = Field(description="Feature that sizing takes as annual volatility.")
     until: int = Field(description="No bar after this is seen, ns UTC; training.until, if earlier, goes before it.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,18 +20,27 @@ os.environ.setdefault("RAY_TRAIN_METRICS_ENABLED", "0")
 os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")
 
 
-def fit_final(panel: Panel, task: Task, parameters: Parameters, seed: int, rounds: int, *, workers: int = 1) -> str:
+def fit_final(
+    panel: Panel,
+    task: Task,
+    parameters: Parameters,
+    seed: int,
+    rounds: int,
+    *,
+    workers: int = 1,
+    shared: Path | None = None,
+) -> str:
     """Text of the booster fitted on all rows of `panel`, `rounds` rounds. Ray must be running.
 
     `workers`: 1 fits in a Ray Train worker; 0 in this process, by Ray Train's local mode, which spares a small machine
-    five process starts. The same arguments give the same text, to the byte, either way. Raises TrainingError when the
-    worker fails.
+    five process starts. The same arguments give the same text, to the byte, either way. `shared`: a directory
+    of all nodes of the Ray, where there are several. Raises TrainingError when the worker fails.
     """
     import ray
     import ray.train
     from ray.train.lightgbm import LightGBMTrainer
 
-    with tempfile.TemporaryDirectory(prefix="tradewind-fit-") as scratch:
+    with tempfile.TemporaryDirectory(prefix=".tradewind-fit-", dir=shared) as scratch:
         trainer = LightGBMTrainer(
             train_worker,
             train_loop_config={

@@ -83,6 +83,8 @@ def train(
     source: FeatureSource,
     feature_dir: Path,
     events: EventSource = no_events,
+    tracking_uri: str | None = None,
+    ray_address: str | None = None,
     num_cpus: int = 2,
     object_store_mb: int = 100,
     fit_workers: int = 1,
@@ -90,7 +92,8 @@ def train(
 ) -> TrainingResult:
     """Train, judge and register the strategy's model on what was known at `until_ns`.
 
-    `dataset`: data set directory. `state_dir`: of the model registry. `source`, `feature_dir`: the features and where
+    `dataset`: data set directory. `state_dir`, `tracking_uri`: of the model registry. `ray_address`: of a cluster whose
+    nodes share `feature_dir`; None: a Ray of its own. `source`, `feature_dir`: the features and where
     their repository lies. `events`: makes the events of the strategy's news. The same inputs give the same model, to
     the byte; a model the registry has already is not trained again unless `force`. Raises TrainingError.
     """
@@ -99,7 +102,7 @@ def train(
     with stages.stage("history"):
         history = load_history(dataset, spec, until_ns, events)
         fingerprint = training_hash(strategy, history, source)
-        registry = ModelRegistry(state_dir)
+        registry = ModelRegistry(state_dir, tracking_uri)
         known = None if force else registry.find(strategy.model_name, fingerprint)
     if known is not None:
         aliases = registry.promote(known.version, known.card, new=False)
@@ -110,10 +113,11 @@ def train(
         panel = _panel(strategy, history, source, feature_dir)
         make_splitter(panel, spec).get_n_splits()  # too short a history is said before Ray starts
         market = make_market(history.bars, panel.symbols)
-    with ray_session(num_cpus, object_store_mb):
+    shared = feature_dir if ray_address else None
+    with ray_session(num_cpus, object_store_mb, ray_address):
         with stages.stage("search") as tell:
             bench = make_workbench(panel, market, spec, num_cpus)
-            found = search(bench, tell)
+            found = search(bench, tell, shared)
         with stages.stage("gates"):
             best = found.best
             record = parallel_walk_forward(bench, best.parameters, in_sample=True)
@@ -121,7 +125,7 @@ def train(
         with stages.stage("fit"):
             rounds = int(np.median(record.rounds))
             seed = spec.training.search.seed
-            text = fit_final(panel, task_of(spec), best.parameters, seed, rounds, workers=fit_workers)
+            text = fit_final(panel, task_of(spec), best.parameters, seed, rounds, workers=fit_workers, shared=shared)
     card = ModelCard(
         name=strategy.model_name,
         task=task_of(spec),

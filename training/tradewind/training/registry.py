@@ -1,6 +1,7 @@
-"""The model registry: MLflow on SQLite in the state directory. Shell.
+"""The model registry: MLflow, on SQLite in the state directory or as a server. Shell.
 
-`mlflow.db` holds runs, versions and aliases, `mlruns/` the artefacts. A version's artefact has at its root what serving
+In a directory, `mlflow.db` holds runs, versions and aliases, `mlruns/` the artefacts; a server keeps both, and hands
+artefacts out itself. A version's artefact has at its root what serving
 reads (`booster.txt`, `card.json`) and MLflow's own description, so that MLflow's tools load it too.
 
 Aliases: `candidate` is the newest version; `champion` the newest that passed its gates. `promote` is the one place that
@@ -32,6 +33,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")  # half a minute; seven would be four minutes
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -65,17 +67,25 @@ class RegisteredModel:
 class ModelRegistry:
     """Versions of models, and which of them are in use."""
 
-    def __init__(self, state_dir: Path) -> None:
-        """Open the registry in `state_dir`, made on first use. Raises TrainingError when it cannot be."""
+    def __init__(self, state_dir: Path, tracking_uri: str | None = None) -> None:
+        """Open the registry at `tracking_uri`, or in `state_dir`, made on first use.
+
+        Raises TrainingError when it cannot be.
+        """
         state = state_dir.resolve()
-        self._artefacts = state / "mlruns"
-        self.uri = f"sqlite:///{state / 'mlflow.db'}"
+        self._artefacts = None if tracking_uri else state / "mlruns"
+        self.uri = tracking_uri or f"sqlite:///{state / 'mlflow.db'}"
         try:
-            state.mkdir(parents=True, exist_ok=True)
+            if tracking_uri is None:
+                state.mkdir(parents=True, exist_ok=True)
             self._client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
             self._client.search_registered_models(max_results=1)
         except (MlflowException, SQLAlchemyError, OSError) as error:
             reason = " ".join(str(error).split())[:200]
+            if tracking_uri:
+                raise TrainingError(
+                    f"tracking_uri: {tracking_uri} does not answer ({reason}); is MLflow there?"
+                ) from None
             raise TrainingError(
                 f"{state}: the model registry cannot be opened ({reason}); move mlflow.db away or use another directory"
             ) from None
@@ -186,9 +196,15 @@ class ModelRegistry:
 
     def _experiment(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)
-        if found is not None:
-            return str(found.experiment_id)
-        return str(self._client.create_experiment(name, artifact_location=(self._artefacts / name).as_uri()))
+        if found is None:
+            place = (self._artefacts / name).as_uri() if self._artefacts else None  # a server has a place of its own
+            try:
+                return str(self._client.create_experiment(name, artifact_location=place))
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            found = self._client.get_experiment_by_name(name)  # another training of this model was first
+        return str(found.experiment_id)
 
     def _log(self, run_id: str, card: ModelCard, metrics: Mapping[str, float], dataset_hash: str) -> None:
         for key, value in card.parameters.items():

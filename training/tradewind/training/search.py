@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -75,8 +76,8 @@ def score(record: OutOfSample, objective: str, periods_per_year: float) -> float
     return value - COMPLEXITY_PENALTY[objective] * record.leaves_per_row
 
 
-def search(bench: Workbench, progress: Callable[[float], None]) -> SearchResult:
-    """Run the strategy's search on the running Ray.
+def search(bench: Workbench, progress: Callable[[float], None], shared: Path | None = None) -> SearchResult:
+    """Run the strategy's search on the running Ray. `shared`: a directory of all its nodes, where there are several.
 
     Raises TrainingError when the objective does not fit the label, a trial keeps failing, or none finished in time.
     """
@@ -86,7 +87,7 @@ def search(bench: Workbench, progress: Callable[[float], None]) -> SearchResult:
         raise TrainingError("training.search.objective: LogLoss needs the label TripleBarrier; use Sharpe or IC")
     import ray.tune  # slow to import, and only the process that searches needs it
 
-    with tempfile.TemporaryDirectory(prefix="tradewind-search-") as scratch:
+    with tempfile.TemporaryDirectory(prefix=".tradewind-search-", dir=shared) as scratch:
         # A trial's process works on splits itself; the other CPUs are for the tasks that it starts.
         resources = ray.tune.PlacementGroupFactory([{"CPU": 1}] * bench.workers)
         tuner = ray.tune.Tuner(
