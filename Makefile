@@ -18,8 +18,12 @@ test: $(VENV)/.dev.stamp ## Everything that must pass: format, types, layers, na
 	tools/tidy
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore=tests/cluster
 
-test-cluster: $(VENV)/.dev.stamp ## On a real Kubernetes API server: $$KUBECONFIG's, or one built from Go modules and booted here
+test-cluster: $(VENV)/.dev.stamp ## On a real Kubernetes: $$KUBECONFIG's, or one built from Go modules and booted here, as root with a node
 	$(BIN)/python -m pytest tests/cluster
+
+images: ## Every container image, as tradewind/NAME:dev (Docker; nothing else)
+	tools/cluster/images build
+	tools/cluster/images sizes
 
 crds: $(VENV)/.dev.stamp ## Write the chart's definitions, admission policies and roles anew
 	$(BIN)/python -m tradewind.operators.crds charts/tradewind
@@ -76,4 +80,4 @@ $(VENV)/.dev.stamp: $(VENV)/.run.stamp requirements/dev.txt $(DEV_MEMBERS:%=%/py
 	$(UV_INSTALL) --no-deps $(DEV_MEMBERS:%=-e ./%)
 	@touch $@
 
-.PHONY: demo test test-cluster crds check chaos tidy sanitize fuzz simulation setup lock help
+.PHONY: demo test test-cluster images crds check chaos tidy sanitize fuzz simulation setup lock help

@@ -2,65 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-ROOT = Path(__file__).parents[2]
-TOOLS = ROOT / "tools" / "cluster"
-CHART = ROOT / "charts" / "tradewind"
+from tests.cluster.node import given_node, own_node
+from tests.cluster.plane import CHART, ROOT, TOOLS, Cluster, binaries
 
-
-@dataclass(frozen=True)
-class Cluster:
-    """An API server, spoken to as a person does: by kubectl.
-
-    Attributes:
-        state: directory of a control plane of our own (logs, audit log, pids); None where $KUBECONFIG gave one.
-    """
-
-    kubectl: str
-    kubeconfig: Path
-    namespace: str
-    state: Path | None
-
-    def run(
-        self, *arguments: str, given: str | None = None, timeout_s: float = 120
-    ) -> subprocess.CompletedProcess[str]:
-        """kubectl with these arguments in the test's namespace, whatever comes of it."""
-        command = [self.kubectl, f"--kubeconfig={self.kubeconfig}", f"--namespace={self.namespace}", *arguments]
-        return subprocess.run(command, input=given, capture_output=True, text=True, timeout=timeout_s)
-
-    def ok(self, *arguments: str, given: str | None = None) -> str:
-        """What kubectl printed; fails when it refuses."""
-        done = self.run(*arguments, given=given)
-        assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
-        return done.stdout
-
-    def apply(self, *documents: dict[str, Any], as_user: str = "") -> None:
-        """Applies documents as `kubectl apply -f` does."""
-        user = [f"--as={as_user}"] if as_user else []
-        self.ok("apply", "-f", "-", *user, given=yaml.safe_dump_all(documents))
-
-    def refused(self, document: dict[str, Any], *arguments: str) -> str:
-        """What kubectl says when it can't apply the document; fails when it can."""
-        done = self.run("apply", "-f", "-", *arguments, given=yaml.safe_dump(document))
-        assert done.returncode != 0, f"accepted: {yaml.safe_dump(document)}"
-        return done.stderr
-
-    def get(self, kind: str, name: str) -> dict[str, Any]:
-        """An object as the API server has it."""
-        found: dict[str, Any] = json.loads(self.ok("get", kind, name, "-o", "json"))
-        return found
+__all__ = ["CHART", "ROOT", "TOOLS", "Cluster"]
 
 
 @pytest.fixture(scope="session")
@@ -73,8 +27,7 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[st
             kubectl, kubeconfig = shutil.which("kubectl") or "", Path(str(given))
             assert kubectl, "KUBECONFIG is given but kubectl is not on the PATH; install it"
         else:
-            binaries = subprocess.run([TOOLS / "build"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-            kubectl = f"{binaries}/kubectl"
+            kubectl = str(binaries() / "kubectl")
             up = subprocess.run([TOOLS / "up", state], check=True, stdout=subprocess.PIPE, text=True)
             kubeconfig = Path(up.stdout.strip())
         plain = Cluster(kubectl, kubeconfig, "default", state)
@@ -100,3 +53,11 @@ def cluster(control_plane: tuple[str, Path, Path | None]) -> Iterator[Cluster]:
     cluster.ok("create", "namespace", cluster.namespace)
     yield cluster
     cluster.ok("delete", "namespace", cluster.namespace, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster with a node: $KUBECONFIG's, or one booted here."""
+    given = os.environ.get("KUBECONFIG")
+    with given_node() if given else own_node(tmp_path_factory.mktemp("node") / "state") as cluster:
+        yield cluster

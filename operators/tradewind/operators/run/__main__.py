@@ -84,13 +84,17 @@ def main() -> None:
     """Reads the configuration, then stands for election until a signal comes."""
     parser = argparse.ArgumentParser(description="Looks after the Strategies and RiskPolicies of a namespace.")
     parser.add_argument("--config", required=True, type=Path, help="JSON file (tradewind.operators.config)")
-    path: Path = parser.parse_args().config
+    parser.add_argument("--identity", help="name of this replica, where replicas share a file")
+    given = parser.parse_args()
+    path: Path = given.config
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # a line per event otherwise
     try:
         config = OperatorConfig.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         sys.exit(f"{path}: {error}")
+    if given.identity:
+        config = config.model_copy(update={"identity": given.identity})
     kubernetes.config.load_config()
     operator = Operator(config)
     election = Election(config, operator.lead)

@@ -1,0 +1,46 @@
+{{/* What tradewind.operators.config reads. The order of default_features is that of the vectors: toJson would sort it. */}}
+{{- define "tradewind.operator.config" -}}
+{
+  "namespace": {{ .Release.Namespace | quote }},
+  "identity": "",
+  "images": {
+    "executor": {{ include "tradewind.image" (list $ .Values.images.executor) | quote }},
+    "streaming": {{ include "tradewind.image" (list $ .Values.images.streaming) | quote }},
+    "operator": {{ include "tradewind.image" (list $ .Values.images.operator) | quote }}
+  },
+  "services": {
+    "bus": {{ include "tradewind.bus" . | quote }},
+    "predictor": {{ include "tradewind.ray.grpc" . | quote }},
+    {{- if .Values.venue.enabled }}
+    "broker_url": "https://{{ include "tradewind.fullname" . }}-venue:8443",
+    "broker_ca": "{{ include "tradewind.fullname" . }}-venue-ca",
+    {{- end }}
+    "data": {
+      "claim": {{ include "tradewind.data.claim" . | quote }},
+      "dataset": {{ .Values.data.dataset | default nil | toJson }},
+      "replay": {{ include "tradewind.replay" . }}
+    }
+  },
+  "environment": {
+    "features": {"secrets": [{{ include "tradewind.postgres.secret" . | quote }}, {{ include "tradewind.redis.secret" . | quote }}]}
+  },
+  "resources": {{ toJson .Values.operator.podResources }},
+  "storage_class": {{ .Values.storageClass | default nil | toJson }},
+  "election": {
+    "lease_s": {{ int .Values.operator.election.leaseSeconds }},
+    "renew_s": {{ int .Values.operator.election.renewSeconds }},
+    "retry_s": {{ int .Values.operator.election.retrySeconds }}
+  },
+  "default_features": {{ .Files.Get "files/default-features.json" | trim }}
+}
+{{- end -}}
+
+{{- define "tradewind.replay" -}}
+{{- with .Values.data.replay -}}
+{{- if .enabled -}}
+{"trained_until": {{ mul (toDate "2006-01-02T15:04:05Z" .trainedUntil | unixEpoch) 1000000000 }}, "speed": {{ .speed }}, "events": {{ .events | default nil | toJson }}}
+{{- else -}}
+null
+{{- end -}}
+{{- end -}}
+{{- end -}}

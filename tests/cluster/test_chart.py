@@ -1,0 +1,170 @@
+"""The chart: what it renders for several sets of values, against its schema, the processes and a real API server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cluster.conftest import CHART, Cluster
+from tests.cluster.plane import VALUES, binaries
+from tradewind.console.default_features import default_features
+from tradewind.execution.venue.config import VenueConfig
+from tradewind.operators.config import OperatorConfig
+from tradewind.streaming.recorder.config import RecorderConfig
+
+ELSEWHERE = [
+    "kafka.enabled=false", "kafka.bootstrap=a.example:9092", "postgres.enabled=false", "postgres.host=db.example",
+    "postgres.existingSecret=db", "redis.enabled=false", "redis.address=cache.example:6379", "redis.existingSecret=c",
+    "mlflow.enabled=false", "mlflow.url=https://mlflow.example", "ray.enabled=false", "ray.grpc=ray.example:9000",
+    "ray.dashboard=http://ray.example:8265", "data.existingClaim=sets",
+]  # fmt: skip
+SETS: dict[str, list[str]] = {
+    "defaults": [],
+    "trying out": ["venue.enabled=true", "venue.policies={paper,second}"],
+    "services elsewhere": ELSEWHERE,
+    "larger": ["operator.replicas=3", "ray.workers.replicas=4", "networkPolicy.metricsFrom.team=observing"],
+    "a registry of one's own": ["images.prefix=registry.example/team/", "images.pullSecrets[0].name=pull"],
+    "bare": ["networkPolicy.enabled=false", "podDisruptionBudget.enabled=false", "recorder.enabled=false"],
+    "s3": [
+        "mlflow.artifacts=s3://models/here",
+        "mlflow.envSecret=s3",
+        "storageClass=fast",
+        "priorityClassName=system-cluster-critical",
+    ],
+}
+BAD = {
+    "kafka.enabled=false": "kafka/bootstrap",
+    "postgres.enabled=false": "postgres/host",
+    "mlflow.enabled=false": "mlflow/url",
+    "ray.enabled=false": "ray/dashboard",
+    "kafak.enabled=true": "'kafak' not allowed",
+    "operator.replicas=0": "operator/replicas",
+    "data.size=ten": "data/size",
+    "postgres.user=a;b": "postgres/user",
+    "images.prefix=registry.example": "images/prefix",
+    "venue.clock=sun": "venue/clock",
+}
+
+
+def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([binaries("--node") / "helm", *arguments], capture_output=True, text=True, timeout=120)
+
+
+def render(values: list[str], *more: str) -> list[dict[str, Any]]:
+    told = [part for value in values for part in ("--set", value)]
+    done = helm("template", "tradewind", str(CHART), "--namespace=here", *told, *more)
+    assert done.returncode == 0, done.stderr
+    return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+
+def found(documents: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
+    return next(d for d in documents if d["kind"] == kind and d["metadata"]["name"] == name)
+
+
+def pods(documents: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Specs of the pods that documents make, by name."""
+    made = {d["metadata"]["name"]: d["spec"]["template"]["spec"] for d in documents if "template" in d.get("spec", {})}
+    return made | {d["metadata"]["name"]: d["spec"] for d in documents if d["kind"] == "Pod"}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_helm_finds_nothing_wrong(name: str) -> None:
+    told = [part for value in SETS[name] for part in ("--set", value)]
+    done = helm("lint", "--strict", str(CHART), *told)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_an_api_server_takes_it_whole_and_without_a_warning(name: str, cluster: Cluster) -> None:
+    cluster.ok("label", "namespace", cluster.namespace, "pod-security.kubernetes.io/enforce=restricted")
+    cluster.ok("label", "namespace", cluster.namespace, "pod-security.kubernetes.io/warn=restricted")
+    documents = render(SETS[name])
+    for document in documents:
+        document["metadata"].pop("namespace", None)
+    done = cluster.run("apply", "--dry-run=server", "--validate=strict", "-f", "-", given=yaml.safe_dump_all(documents))
+    assert done.returncode == 0, done.stderr
+    # Not a fault of the chart: the session's definitions were applied by another way.
+    warnings = [w for w in done.stderr.splitlines() if "last-applied-configuration" not in w]
+    assert warnings == []
+    assert len(done.stdout.splitlines()) == len(documents)
+
+
+@pytest.mark.parametrize(("value", "named"), BAD.items())
+def test_a_wrong_value_is_refused_by_its_name(value: str, named: str) -> None:
+    done = helm("template", "tradewind", str(CHART), "--set", value)
+    assert done.returncode != 0
+    assert named in done.stderr
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_pod_asks_for_what_it_needs_and_may_do_nothing_more(name: str) -> None:
+    made = pods(render(SETS[name]))
+    assert len(made) >= 2
+    for of, pod in made.items():
+        assert pod["securityContext"]["runAsNonRoot"], of
+        assert pod["automountServiceAccountToken"] is (of == "tradewind-operator")
+        for container in pod["containers"]:
+            assert container["securityContext"]["readOnlyRootFilesystem"], of
+            assert {"cpu", "memory"} <= set(container["resources"]["requests"]), of
+            assert "memory" in container["resources"]["limits"], of
+            assert {"startupProbe", "livenessProbe"} <= set(container) or of.endswith("install-test"), of
+
+
+def test_what_the_node_of_the_tests_has_is_enough() -> None:
+    """One of its two CPUs is an executor's; 850m are left beside the follower for everything that the chart starts."""
+    asked = [
+        int(container["resources"]["requests"]["cpu"].removesuffix("m"))
+        for pod in pods(render([], "--values", str(VALUES))).values()
+        for container in pod["containers"]
+    ]
+    assert sum(asked) <= 650  # the rest is for what strategies become
+
+
+def test_the_processes_understand_what_they_are_told() -> None:
+    for values in SETS.values():
+        documents = render([*values, "recorder.enabled=true", "venue.enabled=true"])
+        told = found(documents, "ConfigMap", "tradewind-operator")["data"]["operator.json"]
+        operator = OperatorConfig.model_validate_json(told)
+        assert operator.namespace == "here"
+        assert list(operator.default_features.items()) == list(default_features().items())
+        recorder = found(documents, "ConfigMap", "tradewind-recorder")["data"]["config.json"]
+        assert RecorderConfig.model_validate_json(recorder).bus == operator.services.bus
+        VenueConfig.model_validate_json(found(documents, "ConfigMap", "tradewind-venue")["data"]["config.json"])
+
+
+def test_the_features_by_default_are_the_engine_s() -> None:
+    written = (CHART / "files" / "default-features.json").read_text()
+    assert list(json.loads(written).items()) == list(default_features().items())
+
+
+def test_no_password_is_in_a_configuration() -> None:
+    documents = render(SETS["trying out"])
+    secrets = [v for d in documents if d["kind"] == "Secret" for v in d["data"].values()]
+    assert len(secrets) >= 8
+    rest = yaml.safe_dump([d for d in documents if d["kind"] != "Secret"])
+    assert [s for s in secrets if s in rest] == []
+
+
+def test_only_executors_feeds_and_news_have_a_way_out() -> None:
+    out = []
+    for document in render([]):
+        if document["kind"] == "NetworkPolicy":
+            for rule in document["spec"].get("egress", []):
+                if any("ipBlock" in peer for peer in rule.get("to", [])):
+                    out += document["spec"]["podSelector"]["matchExpressions"][0]["values"]
+    assert sorted(out) == ["executor", "feed", "news"]
+
+
+def test_the_chart_is_packaged_with_its_definitions(tmp_path: Path) -> None:
+    done = helm("package", str(CHART), "--destination", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(next(tmp_path.glob("tradewind-*.tgz"))) as packed:
+        names = set(packed.getnames())
+    wanted = ["crds/riskpolicies.yaml", "crds/strategies.yaml", "files/install-test.py", "files/default-features.json"]
+    assert {f"tradewind/{name}" for name in wanted} <= names
