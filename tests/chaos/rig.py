@@ -73,7 +73,12 @@ class Process:
 
     def wait(self, timeout: float = _PATIENCE_S) -> int:
         assert self._process is not None
-        status = self._process.wait(timeout)
+        try:
+            status = self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGUSR1)  # says in its log where it hangs
+            time.sleep(1)
+            raise AssertionError(f"{self.name} did not end in {timeout:g} s\n{self.log.read_text()[-6000:]}") from None
         if self._process.stdout is not None:
             self._process.stdout.close()
         return status

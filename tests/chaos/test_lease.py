@@ -50,6 +50,16 @@ def test_stopped_past_its_lease_with_a_successor_alive_it_sends_no_order(tmp_pat
         second.stop()
 
 
+def test_a_process_says_where_its_threads_are_and_goes_on(tmp_path: Path) -> None:
+    with Rig(tmp_path) as rig:
+        executor = rig.executor()
+        executor.start()
+        executor.send(signal.SIGUSR1)
+        rig.until("the stack of its loop", lambda: "execution/executor/process.py" in executor.log.read_text())
+        intents = {rig.want("AAPL", 10)}
+        rig.until("an order", lambda: rig.settled(intents))
+
+
 def test_a_pause_that_nobody_used_ends_with_a_reconciliation(tmp_path: Path) -> None:
     with Rig(tmp_path, lease_s=LEASE_S) as rig:
         only = rig.executor()

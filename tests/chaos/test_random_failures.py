@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def test_nothing_is_sent_twice_lost_or_past_a_limit(seed: int, tmp_path: Path) -
         kept = ROOT / "runs" / "chaos" / f"seed-{seed}"
         shutil.rmtree(kept, ignore_errors=True)
         shutil.copytree(tmp_path, kept)
+        (kept / "failure.txt").write_text(traceback.format_exc())
         print(f"kept in {kept}; again: CHAOS_SEED={seed} python -m pytest tests/chaos/test_random_failures.py")
         raise
 

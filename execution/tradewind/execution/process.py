@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import faulthandler
 import json
 import signal
 import sys
@@ -32,8 +33,12 @@ class StoppedError(Exception):
 
 
 def main(model: type[Config], run: Callable[[Config], None]) -> int:
-    """Reads `--config FILE`, runs, and turns what the user can mend into one line on stderr and status 2."""
+    """Reads `--config FILE`, runs, and turns what the user can mend into one line on stderr and status 2.
+
+    SIGUSR1 writes the stack of every thread to stderr and changes nothing.
+    """
     path = config_path(model)
+    faulthandler.register(signal.SIGUSR1)  # where every thread is, for who wonders why nothing happens
     try:
         run(read_config(model, path))
     except (ProcessError, BusError) as error:
