@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tradewind.streaming.features.config import StoreConfig
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,6 +38,9 @@ class ServingConfig(_Model):
     tracking_uri: str = Field(description="MLflow tracking and registry.")
     models: list[ServedModel] = Field(min_length=1)
     repo: str | None = Field(None, description="Directory of the feature repository, for PredictEntities.")
+    store: StoreConfig | None = Field(
+        None, description="Where its registry and newest vectors lie instead; then no repo."
+    )
     host: str = Field("127.0.0.1", description="Host name or address under which clients reach this machine.")
     port: int = Field(0, ge=0, le=65_535, description="gRPC port; 0: any free one.")
     ray: RayConfig = RayConfig()

@@ -10,21 +10,26 @@ import grpc
 
 from tradewind.serving.refusal import RequestRefusedError
 from tradewind.streaming.features import FeatureSet, FeatureSetError
+from tradewind.streaming.features.config import StoreConfig
 from tradewind.trading.model_card import ModelCard
 from tradewind.v1.prediction_pb2 import FeatureRow
 
 
 class EntityFeatures:
-    """Reads the feature repository in `directory`; one open view per feature-set version. Any thread."""
+    """Reads the feature repository in `directory` and `store`; one open view per feature-set version. Any thread."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, store: StoreConfig | None = None) -> None:
         self._directory = directory
+        self._store = store
         self._lock = threading.Lock()
         self._open: dict[str, Any] = {}
 
     def rows(self, card: ModelCard, symbols: Sequence[str]) -> list[FeatureRow]:
         """The newest vector of each symbol. Raises RequestRefusedError naming the symbol that has none."""
-        found = self._repository(card).online(symbols)
+        try:
+            found = self._repository(card).online(symbols)
+        except FeatureSetError as error:  # the store does not answer
+            raise RequestRefusedError(grpc.StatusCode.UNAVAILABLE, str(error)) from None
         rows = []
         for symbol, vector in zip(symbols, found, strict=True):
             if vector is None:
@@ -43,7 +48,7 @@ class EntityFeatures:
             if card.feature_set_version not in self._open:
                 wanted = FeatureSet(card.feature_set, tuple(card.features), card.feature_set_version, "")
                 try:
-                    repository = FeatureRepository.open(self._directory, wanted, create=False)
+                    repository = FeatureRepository.open(self._directory, wanted, create=False, store=self._store)
                 except FeatureSetError as error:
                     raise RequestRefusedError(grpc.StatusCode.FAILED_PRECONDITION, str(error)) from None
                 self._open[card.feature_set_version] = repository

@@ -28,7 +28,8 @@ class PredictionService:
     def __init__(self, config: ServingConfig) -> None:
         registry = MlflowRegistry(config.tracking_uri, Path(config.state_dir) / "models")
         self._catalog = ModelCatalog(config.models, registry, feature_set_version)
-        self._entities = EntityFeatures(config.repo) if config.repo else None
+        shared = config.repo or config.store
+        self._entities = EntityFeatures(config.repo or config.state_dir, config.store) if shared else None
 
     def refresh(self) -> None:
         """Take up new model versions."""
@@ -44,7 +45,7 @@ class PredictionService:
         if self._entities is None:
             raise RequestRefusedError(
                 grpc.StatusCode.FAILED_PRECONDITION,
-                "PredictEntities needs the feature repository: set `repo` in the predictor's configuration",
+                "PredictEntities needs the feature repository: set `repo` or `store` in the predictor's configuration",
             )
         return answering.answer(model, self._entities.rows(model.card, list(request.symbols)))
 

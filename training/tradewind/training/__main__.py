@@ -65,6 +65,7 @@ def run(config: TrainingConfig, out: TextIO) -> None:
         progress=lambda stage, fraction: tell({"stage": stage, "fraction": round(fraction, 4)}),
         source=native_source(config.feature_set, config.volatility_feature),
         feature_dir=config.feature_dir,
+        store=config.store,
         events=news_events(config.news, config.companies),
         tracking_uri=config.tracking_uri,
         ray_address=config.ray.address,

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from tradewind.specs import Strategy
-from tradewind.streaming.features.config import FeatureSetConfig
+from tradewind.streaming.features.config import FeatureSetConfig, StoreConfig
 from tradewind.streaming.news.configured import NewsConfig
 
 
@@ -46,6 +46,9 @@ class TrainingConfig(BaseModel):
     )
     feature_dir: Path = Field(
         description="Where the feature repository lies; on a Ray cluster, a directory that all its nodes share."
+    )
+    store: StoreConfig | None = Field(
+        None, description="Registry and newest vectors of the feature repository; null: files in feature_dir."
     )
     feature_set: FeatureSetConfig
     volatility_feature: str = Field(description="Feature that sizing takes as annual volatility.")

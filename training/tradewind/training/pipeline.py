@@ -19,6 +19,7 @@ import lightgbm
 import numpy as np
 
 from tradewind.specs import Strategy
+from tradewind.streaming.features.config import StoreConfig
 from tradewind.streaming.features.feature_set import FeatureSetError
 from tradewind.trading.model_card import ModelCard
 from tradewind.training.dataset import FeatureSource, build_panel
@@ -82,6 +83,7 @@ def train(
     progress: Progress,
     source: FeatureSource,
     feature_dir: Path,
+    store: StoreConfig | None = None,
     events: EventSource = no_events,
     tracking_uri: str | None = None,
     ray_address: str | None = None,
@@ -93,7 +95,7 @@ def train(
     """Train, judge and register the strategy's model on what was known at `until_ns`.
 
     `dataset`: data set directory. `state_dir`, `tracking_uri`: of the model registry. `ray_address`: of a cluster whose
-    nodes share `feature_dir`; None: a Ray of its own. `source`, `feature_dir`: the features and where
+    nodes share `feature_dir`; None: a Ray of its own. `source`, `feature_dir`, `store`: the features and where
     their repository lies. `events`: makes the events of the strategy's news. The same inputs give the same model, to
     the byte; a model the registry has already is not trained again unless `force`. Raises TrainingError.
     """
@@ -110,7 +112,7 @@ def train(
             strategy.model_name, known.version, known.card, aliases, dict(known.metrics), stages.seconds, reused=True
         )
     with stages.stage("dataset"):
-        panel = _panel(strategy, history, source, feature_dir)
+        panel = _panel(strategy, history, source, feature_dir, store)
         make_splitter(panel, spec).get_n_splits()  # too short a history is said before Ray starts
         market = make_market(history.bars, panel.symbols)
     shared = feature_dir if ray_address else None
@@ -177,12 +179,16 @@ def training_hash(strategy: Strategy, history: History, source: FeatureSource) -
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _panel(strategy: Strategy, history: History, source: FeatureSource, feature_dir: Path) -> Panel:
+def _panel(
+    strategy: Strategy, history: History, source: FeatureSource, feature_dir: Path, store: StoreConfig | None
+) -> Panel:
     from tradewind.streaming.features.repository import FeatureRepository  # Feast is slow to import
 
     try:
-        store = FeatureRepository.open(feature_dir, source.feature_set)
-        return build_panel(history, source, store, tuple(strategy.spec.universe.symbols), strategy.spec.training.label)
+        repository = FeatureRepository.open(feature_dir, source.feature_set, store=store)
+        return build_panel(
+            history, source, repository, tuple(strategy.spec.universe.symbols), strategy.spec.training.label
+        )
     except FeatureSetError as error:
         raise TrainingError(str(error)) from None
 

@@ -70,7 +70,7 @@ def run(config: FeaturesConfig, probes: Probes) -> None:
     )
     from tradewind.streaming.features.repository import FeatureRepository  # Feast takes seconds: bad input fails first
 
-    repository = FeatureRepository.open(config.state_dir, feature_set)
+    repository = FeatureRepository.open(config.state_dir, feature_set, store=config.store)
     with probes.measured(open_bus(config.bus)) as bus:
         sink = YieldingSink(repository)
         process = FeatureProcess(bus, config.group, feature_set, stream, sink, poll_records=config.poll_records)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+import re
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class _Model(BaseModel):
@@ -29,12 +32,43 @@ class HistoryConfig(_Model):
     until: int = Field(description="Bars that close, and events that are known, up to this time (ns UTC).")
 
 
+class StoreConfig(_Model):
+    """Where several machines keep the feature repository together; its part files stay in a directory they share.
+
+    Passwords come from the environment: PGPASSWORD and REDIS_PASSWORD.
+    """
+
+    registry: str = Field(description="Feast's registry: postgresql+psycopg://USER@HOST/DATABASE.")
+    online: str = Field(description="The newest vectors: redis://HOST:PORT/NUMBER, or rediss:// for TLS.")
+
+    @field_validator("registry")
+    @classmethod
+    def _is_postgresql(cls, value: str) -> str:
+        if not re.match(r"postgresql(\+psycopg)?://[^/]*/.", value):
+            raise ValueError("is not postgresql+psycopg://USER@HOST/DATABASE")
+        return _without_password(value, "PGPASSWORD")
+
+    @field_validator("online")
+    @classmethod
+    def _is_redis(cls, value: str) -> str:
+        if not re.match(r"rediss?://.", value):
+            raise ValueError("is not redis://HOST:PORT/NUMBER")
+        return _without_password(value, "REDIS_PASSWORD")
+
+
+def _without_password(url: str, variable: str) -> str:
+    if urlsplit(url).password is not None:
+        raise ValueError(f"holds a password: set {variable} in the environment instead")
+    return url
+
+
 class FeaturesConfig(_Model):
     """`python -m tradewind.streaming.features --config FILE`."""
 
     bus: str = Field(description="file:///path or kafka://HOST:PORT.")
     group: str = Field("features", description="Consumer group.")
     state_dir: str = Field(description="Directory of the feature repository.")
+    store: StoreConfig | None = Field(None, description="Its registry and newest vectors; null: files in state_dir.")
     feature_set: FeatureSetConfig
     history: HistoryConfig | None = None
     context_timeout_seconds: float = Field(

@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import os
 import re
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,7 +117,7 @@ class PartLog:
             temporary.unlink()
 
     def _write_temporary(self, table: pa.Table) -> Path:
-        temporary = self.directory / f".write-{os.getpid()}-{id(table):x}.tmp"
+        temporary = self.directory / f".write-{uuid.uuid4().hex}.tmp"  # pids of several pods are alike
         pq.write_table(table, temporary, compression="zstd")
         with temporary.open("rb") as file:
             os.fsync(file.fileno())

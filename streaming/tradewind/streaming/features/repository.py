@@ -1,7 +1,8 @@
 """Shell: the feature repository: Feast, configured in code, over the stores of this package.
 
-Everything lies in one state directory: `registry.db` (Feast's registry in SQL), `offline/` (part files), `online.db`
+Everything lies in one directory: `registry.db` (Feast's registry in SQL), `offline/` (part files), `online.db`
 (packed vectors) and the `feature_store.yaml` that Feast's own tools need to look inside (rendered, never read back).
+Where several machines share the repository, the registry lies in PostgreSQL and the vectors in Redis instead.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from typing import Any
 
 import polars as pl
 import yaml
+from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
+from tradewind.streaming.features.config import StoreConfig
 from tradewind.streaming.features.feature_set import FeatureRow, FeatureSet, FeatureSetError, OnlineVector
 
 os.environ.setdefault("FEAST_USAGE", "False")  # no telemetry; read when Feast is imported
@@ -34,6 +38,7 @@ with warnings.catch_warnings():
 
 _logger = logging.getLogger(__name__)
 PROJECT = "tradewind"
+_REGISTRY_LOCK = 0x7477_6665_6173_7401  # any number that nobody else takes in this database
 
 
 class FeatureRepository:
@@ -47,22 +52,31 @@ class FeatureRepository:
         self._columns = [SYMBOL, EVENT, CREATED, *feature_set.names]
 
     @classmethod
-    def open(cls, state_dir: Path | str, feature_set: FeatureSet, *, create: bool = True) -> FeatureRepository:
+    def open(
+        cls, state_dir: Path | str, feature_set: FeatureSet, *, create: bool = True, store: StoreConfig | None = None
+    ) -> FeatureRepository:
         """Open the repository in `state_dir`, made on first use, and register the set's view if it is new.
+
+        store: where its registry and its newest vectors lie; None: in `state_dir` too.
 
         Several processes may have it open; one at a time should push a given set. create=False: who only reads.
         Raises FeatureSetError when the directory holds other features under this name and version, or (create=False)
         when the set is not there yet.
         """
         path = Path(state_dir).resolve()
-        path.mkdir(parents=True, exist_ok=True)
-        config = _config(path)
-        with _quiet(), _exclusive(path / ".registry.lock"):
-            _render(path)
-            store = FeatureStore(config=RepoConfig(**config, repo_path=path))
-            repository = cls(path, feature_set, store)
+        writes = (
+            create or store is None
+        )  # who only reads from databases may have the directory read-only, or not at all
+        if writes:
+            path.mkdir(parents=True, exist_ok=True)
+        config = _config(path, store)
+        with _quiet(), _exclusive(path, store):
+            if writes:
+                _render(path, config)
+            feast = FeatureStore(config=RepoConfig(**config, repo_path=path))
+            repository = cls(path, feature_set, feast)
             repository._register(create)
-            store.refresh_registry()
+            feast.refresh_registry()
         return repository
 
     def _register(self, create: bool) -> None:
@@ -183,27 +197,33 @@ class FeatureRepository:
         part_log(self.state_dir / "offline" / self.feature_set.view, self.feature_set.names).flush()
 
 
-def _config(path: Path) -> dict[str, Any]:
+def _config(path: Path, store: StoreConfig | None) -> dict[str, Any]:
+    registry = f"sqlite:///{path / 'registry.db'}" if store is None else store.registry
+    online = (
+        {
+            "type": "tradewind.streaming.features.online_store.PackedSqliteOnlineStore",
+            "path": str(path / "online.db"),
+        }
+        if store is None
+        else {"type": "tradewind.streaming.features.redis_store.PackedRedisOnlineStore", "url": store.online}
+    )
     return {
         "project": PROJECT,
         "provider": "local",
         # The registry changes only in open(): cached for good, so that no push waits for a reload.
-        "registry": {"registry_type": "sql", "path": f"sqlite:///{path / 'registry.db'}", "cache_ttl_seconds": 0},
+        "registry": {"registry_type": "sql", "path": registry, "cache_ttl_seconds": 0},
         "offline_store": {
             "type": "tradewind.streaming.features.offline_store.AsofOfflineStore",
             "path": str(path / "offline"),
         },
-        "online_store": {
-            "type": "tradewind.streaming.features.online_store.PackedSqliteOnlineStore",
-            "path": str(path / "online.db"),
-        },
+        "online_store": online,
         "entity_key_serialization_version": 3,
     }
 
 
-def _render(path: Path) -> None:
+def _render(path: Path, config: dict[str, Any]) -> None:
     text = "# Rendered by Tradewind for Feast's own tools; edits are overwritten.\n" + yaml.safe_dump(
-        json.loads(json.dumps(_config(path))), sort_keys=False
+        json.loads(json.dumps(config)), sort_keys=False
     )
     temporary = path / ".feature_store.yaml.tmp"
     temporary.write_text(text)
@@ -211,10 +231,23 @@ def _render(path: Path) -> None:
 
 
 @contextmanager
-def _exclusive(path: Path) -> Iterator[None]:
-    """Feast's registry is not made for two processes that register at once."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+def _exclusive(path: Path, store: StoreConfig | None) -> Iterator[None]:
+    """Feast's registry is not made for two processes that register at once: the lock lies where the registry does."""
+    if store is None:
+        with (path / ".registry.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+        return
+    engine = create_engine(store.registry, poolclass=NullPool)
+    try:
+        connection = engine.connect()
+    except SQLAlchemyError as error:
+        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        raise FeatureSetError(
+            f"store.registry: {store.registry} is not reached ({reason}): see that it is up and PGPASSWORD is right"
+        ) from None
+    with connection:  # the lock goes with the connection, also when this process is killed
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _REGISTRY_LOCK})
         yield
 
 
