@@ -23,6 +23,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from tradewind.bus.errors import BusError
 from tradewind.bus.interface import Bus
 from tradewind.bus.measured import BusMetrics, MeasuredBus
+from tradewind.bus.stopping import StopEvent
 
 STALL_S = 120.0
 """After so long without a heartbeat a loop is taken for stuck: longer than any wait that ends by itself."""
@@ -33,31 +34,6 @@ _TEXT = "text/plain; charset=utf-8"
 Clock = Callable[[], float]
 Check = Callable[[], str]
 """Says in one line what is wrong, or nothing."""
-
-
-class StopEvent(threading.Event):
-    """The request to stop. Whoever asks for it, or waits for it, is alive."""
-
-    def __init__(self, clock: Clock = time.monotonic) -> None:
-        super().__init__()
-        self._clock = clock
-        self._seen = clock()
-
-    @property
-    def age_s(self) -> float:
-        """Seconds since somebody last looked."""
-        return self._clock() - self._seen
-
-    def is_set(self) -> bool:
-        self._seen = self._clock()
-        return super().is_set()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self._seen = self._clock()
-        try:
-            return super().wait(timeout)
-        finally:
-            self._seen = self._clock()
 
 
 class Probes:

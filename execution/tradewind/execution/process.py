@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from tradewind.bus import BusError, Probes
-from tradewind.bus.probes import StopEvent
+from tradewind.bus.stopping import StopEvent
 
 Config = TypeVar("Config", bound=BaseModel)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import grpc
 from pydantic import ValidationError
 
+from tradewind.bus.stopping import StopEvent
 from tradewind.serving import ray_runtime
 from tradewind.serving.config import ServingConfig
 from tradewind.serving.ray_runtime import RayStartError
@@ -129,7 +130,7 @@ def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="tradewind.serving", description="Features to predictions over gRPC.")
     parser.add_argument("--config", type=Path, required=True, help="JSON file of this process")
-    stop = threading.Event()
+    stop = StopEvent()
     arguments = parser.parse_args()
     _stop_on_signals(stop)
     try:
