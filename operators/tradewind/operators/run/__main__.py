@@ -88,7 +88,8 @@ def main() -> None:
     given = parser.parse_args()
     path: Path = given.config
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # a line per event otherwise
+    for noisy in ("kopf.objects", "leaderelection"):  # a line per event, and per renewal of the lease
+        logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
         config = OperatorConfig.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
