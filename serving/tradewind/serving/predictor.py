@@ -14,6 +14,7 @@ from ray import serve
 
 from tradewind.serving.config import ServingConfig
 from tradewind.serving.refusal import RequestRefusedError
+from tradewind.streaming.surroundings import ensure_home
 from tradewind.v1.prediction_pb2 import (
     HealthRequest,
     HealthResponse,
@@ -29,6 +30,7 @@ class Predictor:
     """The gRPC servicer; method names are the RPCs' (`tradewind.v1.Prediction`)."""
 
     def __init__(self, config_json: str) -> None:
+        ensure_home()
         from tradewind.serving.service import PredictionService
 
         config = ServingConfig.model_validate_json(config_json)

@@ -25,10 +25,12 @@ from typing import Any
 import lightgbm
 from sqlalchemy.exc import SQLAlchemyError
 
+from tradewind.streaming.surroundings import ensure_home
 from tradewind.trading.model_card import ModelCard
 from tradewind.training.errors import TrainingError
 
 # MLflow reads these when it is imported.
+ensure_home()
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
