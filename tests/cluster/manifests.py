@@ -102,6 +102,7 @@ BAD = [
     strategy("dates", "spec.training.start", "before until", spec__training={"start": "2020-01-02", "until": "2020-01-01"}),
     strategy("date", "spec.training.start", "date", spec__training__start="2020-13-01"),
     strategy("trials", "spec.training.search.trials", "greater than or equal to 1", spec__training__search__trials=0),
+    strategy("retrain", "spec.training.retrain", "five fields", spec__training__retrain="daily"),
     strategy("trials-half", "spec.training.search.trials", "integer", spec__training__search__trials=1.5),
     strategy(
         "stops", "spec.execution.bracket.stopLoss", "give one of the two", spec__execution__bracket={"stopLoss": 0.1, "stopLossAtr": 2}

@@ -16,6 +16,7 @@ from tests.cluster.manifests import RISK_POLICY, STRATEGY, changed
 from tests.cluster.operator_process import OperatorProcess, Process, as_account, eventually
 from tradewind.execution.executor.config import ExecutorConfig
 from tradewind.operators.plan.following import LEFT_SHARE
+from tradewind.operators.plan.noted import Note
 
 
 @pytest.fixture
@@ -33,7 +34,8 @@ def follower(cluster: Cluster, tmp_path: Path) -> Iterator[tuple[Process, Path]]
         print(operator.log.read_text())
     (tmp_path / "site.json").write_text(site)
     out = tmp_path / "config.json"
-    arguments = ["tradewind.operators.follow", "--policy=paper", f"--namespace={cluster.namespace}", "--port=0"]
+    arguments = ["tradewind.operators.follow", "--policy=paper", "--pod=executor-paper-0", "--port=0"]
+    arguments += [f"--namespace={cluster.namespace}"]
     arguments += [f"--site={tmp_path / 'site.json'}", f"--out={out}", f"--state={tmp_path}"]
     process = Process(arguments, as_account(cluster, "executor-paper", tmp_path), tmp_path / "follower.log")
     yield process, out
@@ -136,6 +138,24 @@ def test_a_strategy_that_comes_is_followed_too(cluster: Cluster, follower: tuple
     eventually(lambda: [s["symbol"] for s in told(out).engine["symbols"]] == ["AAPL", "MSFT", "NVDA"])
 
 
+def test_the_executors_cpus_are_noted_on_its_pod(cluster: Cluster, follower: tuple[Process, Path]) -> None:
+    process, out = follower
+    eventually(lambda: process.get("/startz")[0] == 200)
+    eventually(lambda: cluster.run("get", "pod", "executor-paper-0").returncode == 0)
+    record = out.parent / "executors" / "paper.policy.json"
+    record.parent.mkdir()
+    record.write_text(json.dumps({"generation": 1, "problem": "", "pid": 1, "cpus": [3], "of": 8}))
+    noted = r"jsonpath={.metadata.annotations.tradewind\.dev/executor}"
+    note = eventually(lambda: cluster.ok("get", "pod", "executor-paper-0", "-o", noted))
+    assert Note.model_validate_json(note) == Note(cpus=[3], of=8, connected=None, kill_switch=None)
+    # An operator that comes tells everybody.
+    operator = OperatorProcess(cluster, out.parent, "later")
+    try:
+        cluster.ok("wait", "--for=condition=CPUPinned", "--timeout=60s", "riskpolicy/paper")
+    finally:
+        operator.kill()
+
+
 def test_readyz_asks_the_executor(cluster: Cluster, follower: tuple[Process, Path]) -> None:
     process, out = follower
     eventually(lambda: process.get("/startz")[0] == 200)
@@ -155,6 +175,7 @@ def test_the_executors_account_may_do_nothing_else(cluster: Cluster, follower: t
     assert may("get", "riskpolicies.tradewind.dev/paper")
     assert may("watch", "riskpolicies.tradewind.dev/paper")
     assert may("get", "strategies.tradewind.dev/momentum")
+    assert may("patch", "pods/executor-paper-0")
     refused = [
         ("get", "riskpolicies.tradewind.dev/other"),
         ("list", "riskpolicies.tradewind.dev"),
@@ -166,6 +187,8 @@ def test_the_executors_account_may_do_nothing_else(cluster: Cluster, follower: t
         ("get", "configmaps"),
         ("list", "pods"),
         ("create", "pods"),
+        ("patch", "pods/signals-momentum-0"),
+        ("get", "pods/executor-paper-0"),
     ]
     assert [what for what in refused if may(*what)] == []
     listed = cluster.ok("auth", "can-i", "--list", user)

@@ -50,7 +50,7 @@ OPERATOR = """
     services: list watch create patch
     roles.rbac.authorization.k8s.io: list watch create patch
     rolebindings.rbac.authorization.k8s.io: list watch create patch
-    pods: list watch delete
+    pods: list watch patch delete
     events: create
     leases.coordination.k8s.io: get create update
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -62,7 +63,8 @@ def test_a_changed_limit_holds_for_the_next_intent_and_a_refused_policy_changes_
     def smaller(config: dict[str, Any]) -> None:
         config["engine"]["limits"]["max_order_notional"] = "500"
 
-    assert policy.change(smaller) == {"generation": 2, "problem": "", "pid": policy_pid(tmp_path)}
+    cpus = {"cpus": sorted(os.sched_getaffinity(0)), "of": os.cpu_count()}
+    assert policy.change(smaller) == {"generation": 2, "problem": "", "pid": policy_pid(tmp_path), **cpus}
     desk.want(1, 20)
     desk.wait_for(lambda: codes(desk) == ["MAX_ORDER_NOTIONAL"], "the new limit does not hold")
 

@@ -11,12 +11,15 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.tracking import MlflowClient
 
 from tests.mlflow.server import Server as MlflowServer
 from tests.postgres.server import Server as PostgresServer
+from tradewind.operators.plan import gates
 from tradewind.serving.mlflow_registry import MlflowRegistry
 from tradewind.serving.refusal import ModelRefusedError
 from tradewind.trading.model_card import GateResult, ModelCard
+from tradewind.training.config import TrainingRequest
 from tradewind.training.errors import TrainingError
 from tradewind.training.registry import CANDIDATE, CHAMPION, ModelRegistry
 
@@ -158,6 +161,17 @@ def test_a_training_is_found_again_by_its_hash_alone(registry, booster):
     assert int(newer) == int(version) + 1
     assert registry.find("found", "three") is None
     assert registry.find("nobody", "two") is None
+
+
+def test_who_asked_is_noted_on_the_version_beside_its_gates(registry, booster):
+    version = _register(registry, booster, _card("asked"))
+    for request in (TrainingRequest(key="a1", until=7), TrainingRequest(key="b2", until=9), None):
+        registry.note("asked", version, request)
+    tags = MlflowClient(registry.uri, registry.uri).get_model_version("asked", version).tags
+    found = gates.Version(int(version), tags)
+    assert (found.learned_until("a1"), found.learned_until("b2"), found.learned_until("c3")) == (7, 9, None)
+    assert not found.passed
+    assert found.figures() == "sharpe 1.5 (>= 1) FAILED"
 
 
 def test_a_server_that_is_not_there_is_named(tmp_path, monkeypatch):

@@ -31,6 +31,7 @@ class Resources(Part):
     """What pods ask for; requests are limits, so that they are Guaranteed."""
 
     executor_cpus: int = Field(1, ge=1, description="Whole CPUs of an executor, so that a static CPU manager pins it.")
+    executor_shared_cpu: str = Field("500m", description="Of an executor whose policy asks for no CPU of its own.")
     executor_memory: str = "512Mi"
     follower_cpu: str = Field("50m", description="A fraction, so that no CPU is pinned for what follows the policy.")
     follower_memory: str = "128Mi"
@@ -71,6 +72,13 @@ class Data(Part):
         return f"{DATA_DIR}/{below.strip('/')}"
 
 
+class Store(Part):
+    """Where Feast keeps its registry and the newest features."""
+
+    registry: str = Field(description="postgresql+psycopg://USER@HOST/DATABASE")
+    online: str = Field(description="redis://HOST:PORT/NUMBER")
+
+
 class Services(Part):
     """Where an installation's shared services are."""
 
@@ -80,6 +88,17 @@ class Services(Part):
     broker_url: str = Field("", description="REST base for policies that name none; empty: Alpaca's own.")
     broker_ca: str | None = Field(None, description="ConfigMap with that broker's CA (key ca.pem); null: the system's.")
     data: Data | None = Field(None, description="Feeds and features; null: somebody else runs them.")
+    ray: str | None = Field(
+        None, description="Ray's dashboard, http://HOST:8265; null: somebody else trains and serves."
+    )
+    mlflow: str | None = Field(None, description="MLflow's server, http://HOST:5000; needed with ray.")
+    store: Store | None = Field(None, description="Feast's stores; null: files below the claim of the data.")
+
+    @model_validator(mode="after")
+    def _training_has_what_it_needs(self) -> Services:
+        if self.ray is not None and (self.mlflow is None or self.data is None or self.data.dataset is None):
+            raise ValueError("ray needs mlflow, and data with a dataset to learn from: name them")
+        return self
 
 
 class Environment(Part):
@@ -124,6 +143,7 @@ class OperatorConfig(Part):
     election: Election = Field(default_factory=Election)
     port: int = Field(9101, ge=0, le=65535, description="Serves /metrics, /livez and /readyz; 0 takes a free one.")
     control_port: int = Field(9102, ge=1, le=65535, description="Of an executor's Control service, within its pod.")
+    observe_s: float = Field(5.0, gt=0, description="How often Ray and MLflow are asked how they stand.")
     resync_s: float = Field(300.0, gt=0, description="Every document is looked at again after this long.")
     audit_s: float = Field(30.0, gt=0, description="How often what the watches told is compared with the API server.")
     workers: int = Field(4, ge=1, le=64, description="Documents looked at at the same time.")
@@ -163,4 +183,6 @@ def site(services: Services, default_features: dict[str, int], control_port: int
         control_port=control_port,
         dataset=dataset,
         replay=replay,
+        tracking_uri=services.mlflow,
+        store=services.store.model_dump() if services.store is not None else None,
     )

@@ -112,7 +112,7 @@ def plan(strategies: Sequence[Strategy], policies: Sequence[RiskPolicy], site: S
     workloads += jobs
     trained = tuple(job.name for job in jobs)
     workloads += features(strategies, site, after=trained)
-    workloads.append(_serving(strategies, site, trained))
+    workloads.append(serving(strategies, site, after=trained))
     workloads += [executor(p, bound[p.metadata.name], site) for p in used]
     workloads += [signals(s, p, strategies, site) for p in used for s in bound[p.metadata.name]]
     workloads.append(feed(strategies, used, site, after=tuple(w.name for w in workloads)))
@@ -240,7 +240,8 @@ def _history(site: Site) -> dict[str, Any] | None:
     return {"dataset": site.replay.dataset, "events": site.replay.events, "until": site.replay.trained_until}
 
 
-def _serving(strategies: Sequence[Strategy], site: Site, trained: tuple[str, ...]) -> Workload:
+def serving(strategies: Sequence[Strategy], site: Site, after: tuple[str, ...] = ()) -> Workload:
+    """The predictor of every model."""
     return Workload(
         "serving",
         "tradewind.serving",
@@ -251,7 +252,7 @@ def _serving(strategies: Sequence[Strategy], site: Site, trained: tuple[str, ...
             "repo": f"{site.state_dir}/features",
             "port": site.predictor_port,
         },
-        after=trained,
+        after=after,
     )
 
 

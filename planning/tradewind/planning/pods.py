@@ -19,7 +19,11 @@ from tradewind.planning.local import (
     feature_set_name,
     features,
     feed,
+    model_alias,
+    one_per_model,
+    serving,
     signals,
+    training,
 )
 from tradewind.planning.workload import Workload
 from tradewind.specs import RiskPolicy, Strategy
@@ -45,6 +49,8 @@ class ClusterSite:
         control_port: port of an executor's Control service, within its pod.
         dataset: directory of the data set in the pods; None: there is none.
         replay: the data set traded again instead of the market, at a multiple of recorded speed; None: the market.
+        tracking_uri: MLflow's server; None: somebody else trains and serves.
+        store: Feast's stores, `registry` and `online`; None: files.
     """
 
     bus: str
@@ -55,6 +61,8 @@ class ClusterSite:
     broker_ca: str | None = None
     dataset: str | None = None
     replay: Replay | None = None
+    tracking_uri: str | None = None
+    store: Mapping[str, str] | None = None
 
     def as_site(self, state_dir: str = STATE_DIR) -> Site:
         """The site as the planners take it."""
@@ -85,7 +93,8 @@ def executor_pod(policy: RiskPolicy, strategies: Sequence[Strategy], site: Clust
     broker = {**made.config["broker"], "ca_file": None if policy.spec.broker.url else site.broker_ca}
     if site.replay is not None:
         broker["requests_per_minute"] = None  # a budget per minute means nothing where minutes are replayed
-    own = {"broker": broker, "control_port": site.control_port, "probes_port": EXECUTOR_METRICS_PORT}
+    # Which CPU is the kubelet's to say; spec.execution.cpu is for one machine.
+    own = {"cpu": None, "broker": broker, "control_port": site.control_port, "probes_port": EXECUTOR_METRICS_PORT}
     return replace(made, config={**made.config, **own})
 
 
@@ -101,7 +110,16 @@ def feature_pods(strategies: Sequence[Strategy], site: ClusterSite) -> list[Work
     In a replay their history ends where trading begins; in the market it is all that the data set has.
     """
     until = FOR_EVER if site.replay is None else site.replay.trained_until
-    return [_probed(replace(made, name=_cut(made.name))) for made in features(strategies, site.knowing(until))]
+    stores = _stores(site)
+    return [
+        _probed(replace(made, name=_cut(made.name), config={**made.config, **stores}))
+        for made in features(strategies, site.knowing(until))
+    ]
+
+
+def _stores(site: ClusterSite) -> dict[str, Any]:
+    """Feast's stores, where they aren't files."""
+    return {} if site.store is None else {"store": dict(site.store)}
 
 
 def _probed(made: Workload) -> Workload:
@@ -142,6 +160,25 @@ def feed_pods(strategies: Sequence[Strategy], policies: Sequence[RiskPolicy], si
     if site.broker_url:
         config["venue"] = {"url": site.broker_url, "ca_file": site.broker_ca}
     return [_probed(replace(made, config=config))]
+
+
+def training_job(strategy: Strategy, site: ClusterSite, until: int) -> Workload:
+    """The training of the strategy's model on what was known until then (ns UTC), in the Ray cluster it runs in."""
+    made = training(strategy, site.knowing(until))
+    own = {"tracking_uri": site.tracking_uri, "ray": {**made.config["ray"], "address": "auto"}}
+    return replace(made, config={**made.config, **own, **_stores(site)})
+
+
+def predictor(strategies: Sequence[Strategy], every: Sequence[Strategy], site: ClusterSite) -> dict[str, Any]:
+    """What a predictor's replicas are made with (`args`), and what they take over while they run (`user_config`).
+
+    `strategies` are those whose models are served, `every` are all of the namespace.
+    """
+    made = serving(strategies, site.as_site(DATA_DIR)).config
+    own: dict[str, Any] = _stores(site) or {"repo": made["repo"]}
+    args = {"state_dir": made["state_dir"], "tracking_uri": site.tracking_uri, **own}
+    models = [{"name": s.model_name, "alias": model_alias(s, every)} for s in one_per_model(strategies)]
+    return {"args": args, "user_config": {"models": models}}
 
 
 def fixed_part(

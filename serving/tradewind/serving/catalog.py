@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 import grpc
@@ -36,34 +37,48 @@ class ModelCatalog:
 
     def __init__(
         self,
-        wanted: Sequence[ServedModel],
         registry: ModelRegistry,
         version_of: Callable[[Sequence[str]], str],
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._wanted = {model.name: model.alias for model in wanted}
+        self._wanted: dict[str, str] = {}
         self._registry = registry
         self._version_of = version_of
         self._clock = clock
         self._models: dict[str, LoadedModel] = {}
-        self._problems: dict[str, str] = {name: f"model {name}: not loaded yet" for name in self._wanted}
+        self._problems: dict[str, str] = {}
+        self._one_at_a_time = Lock()
+
+    def want(self, wanted: Sequence[ServedModel]) -> None:
+        """The models to serve from now on, others no longer. A model that is served goes on until `refresh`."""
+        with self._one_at_a_time:
+            asked: dict[str, str] = {model.name: model.alias for model in wanted}
+            self._models = {name: model for name, model in self._models.items() if name in asked}
+            self._problems = {
+                n: self._problems.get(n, f"model {n}: not loaded yet") for n in asked if n not in self._models
+            }
+            self._wanted = asked
 
     def refresh(self) -> None:
-        """Look every alias up once; take new versions in. Called from one thread at a time."""
-        for name, alias in self._wanted.items():
-            try:
-                self._refresh(name, alias)
-            except ModelRefusedError as error:
-                if self._problems.get(name) != str(error):
-                    _logger.error("%s", error)
-                self._problems[name] = str(error)
-            else:
-                self._problems.pop(name, None)
+        """Look every alias up once; take new versions in."""
+        with self._one_at_a_time:
+            for name, alias in self._wanted.items():
+                self._look(name, alias)
+
+    def _look(self, name: str, alias: str) -> None:
+        try:
+            self._refresh(name, alias)
+        except ModelRefusedError as error:
+            if self._problems.get(name) != str(error):
+                _logger.error("%s", error)
+            self._problems[name] = str(error)
+        else:
+            self._problems.pop(name, None)
 
     def _refresh(self, name: str, alias: str) -> None:
         version = self._registry.resolve(name, alias)
         current = self._models.get(name)
-        if current is not None and current.version == version:
+        if current is not None and (current.version, current.alias) == (version, alias):
             return
         self._models[name] = load_model(
             self._registry.fetch(name, version),

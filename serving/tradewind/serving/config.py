@@ -31,18 +31,32 @@ class RayConfig(_Model):
     )
 
 
-class ServingConfig(_Model):
-    """`python -m tradewind.serving --config FILE`."""
+class PredictorConfig(_Model):
+    """What a predictor is made with; which models it serves may change while it runs."""
 
-    state_dir: str = Field(description="predictor.json is written here when the predictor is ready.")
+    state_dir: str = Field(description="The models' artefacts are kept here; so is predictor.json.")
     tracking_uri: str = Field(description="MLflow tracking and registry.")
-    models: list[ServedModel] = Field(min_length=1)
     repo: str | None = Field(None, description="Directory of the feature repository, for PredictEntities.")
     store: StoreConfig | None = Field(
         None, description="Where its registry and newest vectors lie instead; then no repo."
     )
+    poll_seconds: float = Field(2.0, gt=0, description="How often the aliases are looked up.")
+
+
+class ServedModels(_Model):
+    """The models that a predictor serves: Ray Serve's `user_config`."""
+
+    models: list[ServedModel] = Field(min_length=1)
+
+
+class ServingConfig(PredictorConfig, ServedModels):
+    """`python -m tradewind.serving --config FILE`."""
+
     host: str = Field("127.0.0.1", description="Host name or address under which clients reach this machine.")
     port: int = Field(0, ge=0, le=65_535, description="gRPC port; 0: any free one.")
     ray: RayConfig = RayConfig()
-    poll_seconds: float = Field(2.0, gt=0, description="How often the aliases are looked up.")
     startup_seconds: float = Field(120.0, gt=0, description="How long to wait for every model to be served.")
+
+    def predictor(self) -> PredictorConfig:
+        """What the replicas are made with."""
+        return PredictorConfig.model_validate(self.model_dump(include=set(PredictorConfig.model_fields)))

@@ -12,7 +12,7 @@ from typing import Any
 
 from ray import serve
 
-from tradewind.serving.config import ServingConfig
+from tradewind.serving.config import PredictorConfig, ServedModels, ServingConfig
 from tradewind.serving.refusal import RequestRefusedError
 from tradewind.streaming.surroundings import ensure_home
 from tradewind.v1.prediction_pb2 import (
@@ -33,10 +33,14 @@ class Predictor:
         ensure_home()
         from tradewind.serving.service import PredictionService
 
-        config = ServingConfig.model_validate_json(config_json)
+        config = PredictorConfig.model_validate_json(config_json)
         self._service = PredictionService(config)
         self._poll_seconds = config.poll_seconds
         self._watching = asyncio.get_event_loop().create_task(self._watch())
+
+    async def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Other models, without a restart; called by Serve before the first request and at each change."""
+        await asyncio.to_thread(self._service.serve, ServedModels.model_validate(user_config))
 
     async def _watch(self) -> None:
         """Follow the aliases for as long as the replica lives."""
@@ -80,12 +84,21 @@ def _refuse(grpc_context: Any, refusal: RequestRefusedError) -> PredictResponse:
 
 
 def application(config: ServingConfig) -> Any:
-    """The Serve application."""
-    deployment = serve.deployment(
+    """The Serve application of one process, with its models."""
+    models = ServedModels(models=config.models).model_dump(mode="json")
+    return _deployment().options(user_config=models).bind(config.predictor().model_dump_json())
+
+
+def build(args: dict[str, Any]) -> Any:
+    """The Serve application for Serve's REST API: `args` is a PredictorConfig, the models come as `user_config`."""
+    return _deployment().bind(PredictorConfig.model_validate(args).model_dump_json())
+
+
+def _deployment() -> Any:
+    return serve.deployment(
         name="Predictor",
         num_replicas=1,
         max_ongoing_requests=512,  # few and short requests: never hold one back
         ray_actor_options={"num_cpus": 0.1},
         health_check_period_s=5,
     )(Predictor)
-    return deployment.bind(config.model_dump_json())

@@ -9,7 +9,7 @@ import grpc
 from tradewind.native.features import feature_set_version
 from tradewind.serving import answering
 from tradewind.serving.catalog import ModelCatalog
-from tradewind.serving.config import ServingConfig
+from tradewind.serving.config import PredictorConfig, ServedModels
 from tradewind.serving.entities import EntityFeatures
 from tradewind.serving.mlflow_registry import MlflowRegistry
 from tradewind.serving.refusal import RequestRefusedError
@@ -25,11 +25,16 @@ from tradewind.v1.prediction_pb2 import (
 class PredictionService:
     """The RPCs of `tradewind.v1.Prediction`. Any thread; each raises RequestRefusedError."""
 
-    def __init__(self, config: ServingConfig) -> None:
+    def __init__(self, config: PredictorConfig) -> None:
         registry = MlflowRegistry(config.tracking_uri, Path(config.state_dir) / "models")
-        self._catalog = ModelCatalog(config.models, registry, feature_set_version)
+        self._catalog = ModelCatalog(registry, feature_set_version)
         shared = config.repo or config.store
         self._entities = EntityFeatures(config.repo or config.state_dir, config.store) if shared else None
+
+    def serve(self, models: ServedModels) -> None:
+        """The models to serve from now on; they are loaded before this returns, as far as they can be."""
+        self._catalog.want(models.models)
+        self._catalog.refresh()
 
     def refresh(self) -> None:
         """Take up new model versions."""

@@ -20,7 +20,6 @@ from tradewind.specs.base import (
     PositiveFraction,
     SpecModel,
     Ticker,
-    later,
     null_as,
 )
 
@@ -271,7 +270,10 @@ class ExecutorRuntime(SpecModel):
     )
     wait: Literal["Blocking", "Spinning"] = Field("Blocking", description="How the engine thread waits.")
     cpu: int | None = Field(None, ge=0, description="CPU the engine thread is pinned to, local runs.")
-    pinning: Literal["Required", "Preferred", "None"] = later("Preferred", description="CPU pinning of the pod.")
+    pinning: Literal["Required", "Preferred", "None"] = Field(
+        "Preferred",
+        description="CPUs of its own for the executor (CPUPinned). Required: not ready without; None: not asked for.",
+    )
     lease: Duration = Field(
         "15s",
         description="No order leaves this long after the executor last said that it lives; then another may start.",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from tradewind.specs.base import Fraction, PositiveFraction, SpecModel, later
+from tradewind.specs.base import Fraction, PositiveFraction, SpecModel
+from tradewind.specs.schedule import PATTERN
+
+Schedule = Annotated[str, StringConstraints(pattern=PATTERN)]
 
 
 class TripleBarrierLabel(SpecModel):
@@ -80,7 +83,9 @@ class Training(SpecModel):
     cost_bps: float = Field(
         5.0, ge=0, le=200, description="Cost per unit of turnover in the gates' returns, basis points."
     )
-    retrain: str = later("", description="Cron schedule of retraining; empty: only when asked.")
+    retrain: Schedule = Field(
+        "", description="Cron schedule of retraining in UTC, five fields; empty: when what it depends on changes."
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Training:

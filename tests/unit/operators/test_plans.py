@@ -22,10 +22,11 @@ from tests.unit.operators.worlds import (
 )
 from tradewind.execution.executor.config import ExecutorConfig
 from tradewind.execution.signals.config import SignalConfig
-from tradewind.operators.plan.affected import affected
+from tradewind.operators.plan.affected import affected, everything
 from tradewind.operators.plan.difference import differing, stamped
 from tradewind.operators.plan.model import Object, Plan, Ref, World
 from tradewind.operators.plan.refusal import wait_after
+from tradewind.operators.plan.serving import SERVING
 from tradewind.operators.plan.shared import SHARED
 from tradewind.planning.pods import executor_pod, fixed_part
 from tradewind.specs.loading import parse_document
@@ -310,7 +311,7 @@ def test_a_condition_keeps_its_time_while_its_status_stays() -> None:
     plan = planned(changed, "RiskPolicy", "paper", LATER)
     assert plan.status is not None
     times = {c["type"]: c["lastTransitionTime"] for c in plan.status["conditions"]}
-    assert times == {"Reconciled": NOW, "Ready": LATER}
+    assert times == {"Reconciled": NOW, "CPUPinned": NOW, "Ready": LATER}
     assert [c.type for c in plan.events] == ["Ready"]
     assert {c["observedGeneration"] for c in plan.status["conditions"]} == {1}
 
@@ -368,6 +369,7 @@ def test_the_executors_account_may_read_its_own_policy_and_no_other() -> None:
             "verbs": ["get", "list", "watch"],
         },
         {"apiGroups": ["tradewind.dev"], "resources": ["strategies"], "resourceNames": ["momentum"], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["pods"], "resourceNames": ["executor-paper-0"], "verbs": ["patch"]},
     ]
 
 
@@ -399,13 +401,13 @@ def test_who_is_looked_at_again() -> None:
     of = world(
         policy(allows=("momentum", "trend")), strategy(), strategy("trend", 2), strategy("far", 3, riskPolicy="other")
     )
-    everyone = {Ref("RiskPolicy", "paper"), Ref("Strategy", "momentum"), Ref("Strategy", "trend"), SHARED}
+    models = {Ref("Model", "momentum"), Ref("Model", "trend")}
+    documents = {Ref("RiskPolicy", "paper"), Ref("Strategy", "momentum"), Ref("Strategy", "trend")}
+    everyone = {*documents, *models, SHARED, SERVING}
     assert affected(of, policy()) == everyone
     assert affected(of, strategy()) == everyone
-    assert affected(of, strategy("far", riskPolicy="other")) == {
-        Ref("RiskPolicy", "other"),
-        Ref("Strategy", "far"),
-        SHARED,
-    }
+    far = {Ref("RiskPolicy", "other"), Ref("Strategy", "far"), Ref("Model", "far")}
+    assert affected(of, strategy("far", riskPolicy="other")) == {*far, SHARED, SERVING}
+    assert everything(of) == {*everyone, Ref("Strategy", "far"), Ref("Model", "far")}
     assert affected(of, settled().objects[SET]) == {Ref("RiskPolicy", "paper")}
     assert affected(of, settled().objects[DEPLOYMENT]) == {Ref("Strategy", "momentum")}

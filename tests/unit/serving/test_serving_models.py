@@ -182,7 +182,9 @@ def registry(tmp_path: Path) -> FakeRegistry:
 
 @pytest.fixture
 def catalog(registry: FakeRegistry) -> ModelCatalog:
-    return ModelCatalog([ServedModel(name="m")], registry, version_of, clock=lambda: 5)
+    made = ModelCatalog(registry, version_of, clock=lambda: 5)
+    made.want([ServedModel(name="m")])
+    return made
 
 
 def test_before_the_first_version_a_wanted_model_is_unavailable_and_another_unknown(catalog: ModelCatalog) -> None:
@@ -225,3 +227,32 @@ def test_a_refused_version_leaves_the_old_one_and_says_so(catalog: ModelCatalog,
     registry.aliased = "1"  # the alias goes back
     catalog.refresh()
     assert catalog.health() == (True, "serving")
+
+
+def test_other_models_are_wanted_while_one_is_served(catalog: ModelCatalog, registry: FakeRegistry) -> None:
+    registry.publish("1", booster(0), card())
+    catalog.refresh()
+    served = catalog.get("m")
+    catalog.want([ServedModel(name="m"), ServedModel(name="n")])
+    assert catalog.get("m") is served
+    assert catalog.health() == (False, "model n: not loaded yet")
+    catalog.want([ServedModel(name="n")])
+    with pytest.raises(RequestRefusedError) as refused:
+        catalog.get("m")
+    assert refused.value.code == grpc.StatusCode.NOT_FOUND
+    assert catalog.models() == []
+
+
+def test_a_version_under_another_alias_is_judged_anew(catalog: ModelCatalog, registry: FakeRegistry) -> None:
+    registry.publish("1", booster(0), card(gates_passed=False))
+    catalog.refresh()
+    catalog.want([ServedModel(name="m", alias="champion")])
+    catalog.refresh()
+    assert catalog.get("m").alias == "candidate"  # it says so, and nobody trades Live on it
+    assert "its gates did not pass" in catalog.health()[1]
+    registry.publish("2", booster(0), card(gates_passed=True))
+    catalog.want([ServedModel(name="m", alias="candidate")])
+    catalog.refresh()
+    catalog.want([ServedModel(name="m", alias="champion")])
+    catalog.refresh()
+    assert (catalog.get("m").version, catalog.get("m").alias) == ("2", "champion")

@@ -160,8 +160,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_field_without_effect_is_reported_and_only_when_set() -> None:
     (silent,) = parse_documents(STRATEGY, "doc.yaml")
     assert notices(silent) == []
-    (loud,) = parse_documents(STRATEGY + "  flatAtClose: true\n  training: {retrain: '0 2 * * *'}\n", "doc.yaml")
-    assert [n.field for n in notices(loud)] == ["spec.training.retrain", "spec.flatAtClose"]
+    (loud,) = parse_documents(STRATEGY + "  flatAtClose: true\n  sizing: {kellyFraction: 0.5}\n", "doc.yaml")
+    assert [n.field for n in notices(loud)] == ["spec.sizing.kellyFraction", "spec.flatAtClose"]
 
 
 def test_a_schedule_that_bars_are_too_coarse_for_is_reported() -> None:

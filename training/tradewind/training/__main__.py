@@ -73,6 +73,7 @@ def run(config: TrainingConfig, out: TextIO) -> None:
         object_store_mb=config.ray.object_store_mb,
         fit_workers=config.ray.fit_workers,
         force=config.force,
+        request=config.request,
     )
     tell(
         {

@@ -33,6 +33,15 @@ class RayConfig(BaseModel):
     object_store_mb: int = Field(100, ge=80, description="Shared memory of its own Ray, MiB (Ray needs 75).")
 
 
+class TrainingRequest(BaseModel):
+    """Who asked for a training: noted on the version that comes of it, so that it isn't asked for again."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str = Field(min_length=1, max_length=64, pattern="^[0-9a-z]+$", description="What the model depends on.")
+    until: int = Field(description="Until when it was to learn, ns UTC.")
+
+
 class TrainingConfig(BaseModel):
     """What `python -m tradewind.training --config FILE` reads."""
 
@@ -58,4 +67,5 @@ class TrainingConfig(BaseModel):
     )
     companies: Path | None = Field(None, description="YAML of symbol: [names]; default the package's own.")
     ray: RayConfig = Field(default_factory=RayConfig)
+    request: TrainingRequest | None = Field(None, description="Noted on the version; null: nobody looks for it.")
     force: bool = Field(False, description="Train even if the registry has a model of exactly this training.")

@@ -22,6 +22,7 @@ from tradewind.specs import Strategy
 from tradewind.streaming.features.config import StoreConfig
 from tradewind.streaming.features.feature_set import FeatureSetError
 from tradewind.trading.model_card import ModelCard
+from tradewind.training.config import TrainingRequest
 from tradewind.training.dataset import FeatureSource, build_panel
 from tradewind.training.errors import TrainingError
 from tradewind.training.fit import fit_final
@@ -91,13 +92,15 @@ def train(
     object_store_mb: int = 100,
     fit_workers: int = 1,
     force: bool = False,
+    request: TrainingRequest | None = None,
 ) -> TrainingResult:
     """Train, judge and register the strategy's model on what was known at `until_ns`.
 
     `dataset`: data set directory. `state_dir`, `tracking_uri`: of the model registry. `ray_address`: of a cluster whose
     nodes share `feature_dir`; None: a Ray of its own. `source`, `feature_dir`, `store`: the features and where
     their repository lies. `events`: makes the events of the strategy's news. The same inputs give the same model, to
-    the byte; a model the registry has already is not trained again unless `force`. Raises TrainingError.
+    the byte; a model the registry has already is not trained again unless `force`. `request` is noted on the version.
+    Raises TrainingError.
     """
     stages = _Stages(progress)
     spec = strategy.spec
@@ -108,6 +111,7 @@ def train(
         known = None if force else registry.find(strategy.model_name, fingerprint)
     if known is not None:
         aliases = registry.promote(known.version, known.card, new=False)
+        registry.note(strategy.model_name, known.version, request)
         return TrainingResult(
             strategy.model_name, known.version, known.card, aliases, dict(known.metrics), stages.seconds, reused=True
         )
@@ -156,6 +160,7 @@ def train(
             documents=_documents(strategy, found, record),
         )
         aliases = registry.promote(model_version, card)
+        registry.note(strategy.model_name, model_version, request)
     return TrainingResult(strategy.model_name, model_version, card, aliases, metrics, stages.seconds, reused=False)
 
 

@@ -27,6 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tradewind.streaming.surroundings import ensure_home
 from tradewind.trading.model_card import ModelCard
+from tradewind.training.config import TrainingRequest
 from tradewind.training.errors import TrainingError
 
 # MLflow reads these when it is imported.
@@ -55,6 +56,7 @@ CARD_FILE = "card.json"
 
 _TRAINING_HASH = "training_hash"
 _GATE = "gate."
+_REQUEST = "request."
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,7 @@ class ModelRegistry:
                 "feature_set": card.feature_set,
                 "feature_set_version": card.feature_set_version,
                 "gates_passed": str(card.gates_passed).lower(),
+                "gates": json.dumps([gate.model_dump() for gate in card.gates]),
                 "trained_from": str(card.trained_from),
                 "trained_until": str(card.trained_until),
                 "booster_sha256": hashlib.sha256(booster_text.encode()).hexdigest(),
@@ -171,6 +174,11 @@ class ModelRegistry:
             if not history or history[-1] != version:
                 self._set(card.name, alias, [*history, version])
         return [alias for alias in (CANDIDATE, CHAMPION) if self.version_of(card.name, alias) == version]
+
+    def note(self, name: str, version: str, request: TrainingRequest | None) -> None:
+        """Write on a version who asked for it; done last, so that whoever looks for it finds it promoted."""
+        if request is not None:
+            self._client.set_model_version_tag(name, version, f"{_REQUEST}{request.key}", str(request.until))
 
     def rollback(self, name: str, alias: str = CHAMPION) -> str:
         """Point `alias` back at the version it had before; answers that version. Raises TrainingError if none."""

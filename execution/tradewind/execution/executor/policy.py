@@ -92,5 +92,7 @@ class PolicyFile:
         path = Path(self._config.state_dir) / f"{self._config.account}.policy.json"
         temporary = path.with_suffix(f".{os.getpid()}")
         record = {"generation": self._config.policy_generation, "problem": problem, "pid": os.getpid()}
+        # Only a process in the container can see whether its CPUs are its own.
+        record |= {"cpus": sorted(os.sched_getaffinity(0)), "of": os.cpu_count()}
         temporary.write_text(json.dumps(record), encoding="utf-8")
         temporary.replace(path)

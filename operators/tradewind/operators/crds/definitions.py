@@ -33,14 +33,14 @@ class Column:
         return {**told, "description": self.description, **({"priority": 1} if self.priority else {})}
 
 
-def _ready(field: str) -> str:
-    return f'.status.conditions[?(@.type=="Ready")].{field}'
+def _of(condition: str, field: str) -> str:
+    return f'.status.conditions[?(@.type=="{condition}")].{field}'
 
 
 _COMMON = (
-    Column("Ready", _ready("status"), "Whether it does what it says."),
-    Column("Reason", _ready("reason"), "Why it is ready or not.", priority=1),
-    Column("Message", _ready("message"), "The same in words.", priority=1),
+    Column("Ready", _of("Ready", "status"), "Whether it does what it says."),
+    Column("Reason", _of("Ready", "reason"), "Why it is ready or not.", priority=1),
+    Column("Message", _of("Ready", "message"), "The same in words.", priority=1),
     Column("Age", ".metadata.creationTimestamp", "Since when it is there.", kind="date"),
 )
 
@@ -71,6 +71,9 @@ KINDS = (
         (
             Column("Mode", ".spec.mode", "DryRun, Paper or Live."),
             Column("Policy", ".spec.riskPolicy", "The RiskPolicy it trades under."),
+            Column("Model", ".status.model.version", "Version of the model that is served to it.", kind="integer"),
+            Column("Trained", _of("ModelReady", "reason"), "How far its training is."),
+            Column("Gates", _of("GatesPassed", "status"), "Whether its model passed the gates."),
         ),
         (".spec.mode", ".spec.riskPolicy"),
     ),
@@ -126,7 +129,17 @@ _OBSERVED: dict[str, dict[str, Any]] = {
     },
 }
 _OBSERVED_OF: dict[str, dict[str, Any]] = {
-    "Strategy": {},
+    "Strategy": {
+        "model": {
+            "type": "object",
+            "description": "The model that is served to it.",
+            "properties": {
+                "name": {"type": "string", "description": "Its name in the registry."},
+                "version": {"type": "integer", "format": "int64", "description": "The version."},
+                "alias": {"type": "string", "description": "Live serves champion, everything else candidate."},
+            },
+        },
+    },
     "RiskPolicy": {
         "boundStrategies": {
             "type": "array",

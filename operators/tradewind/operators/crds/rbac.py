@@ -22,8 +22,8 @@ def _rule(group: str, resources: list[str], verbs: list[str]) -> dict[str, Any]:
 def operator_rules() -> list[dict[str, Any]]:
     """What the operator does, within its namespace. It reads no Secret.
 
-    Server-side apply of what is not there yet needs create beside patch. The right to read documents is also what it
-    hands on to executors: nobody can grant more than they have.
+    Server-side apply of what is not there yet needs create beside patch. The right to read documents and to patch pods
+    is also what it hands on to executors, by name: nobody can grant more than they have.
     """
     return [
         _rule(GROUP, ["riskpolicies", "strategies"], _READ),
@@ -36,7 +36,7 @@ def operator_rules() -> list[dict[str, Any]]:
         _rule("", ["configmaps"], ["list", "watch", "create", "patch", "delete"]),
         _rule("", ["serviceaccounts", "services"], ["list", "watch", "create", "patch"]),
         _rule(_RBAC, ["roles", "rolebindings"], ["list", "watch", "create", "patch"]),
-        _rule("", ["pods"], ["list", "watch", "delete"]),
+        _rule("", ["pods"], ["list", "watch", "patch", "delete"]),
         _rule("", ["events"], ["create"]),
         _rule("coordination.k8s.io", ["leases"], ["get", "create", "update"]),
     ]

@@ -23,7 +23,7 @@ from tradewind.specs.risk import (
     VolatilityLimits,
 )
 from tradewind.specs.strategy import Bracket, Execution, Impact, StrategySpec, Universe
-from tradewind.specs.training import Training
+from tradewind.specs.training import Schedule, Training
 
 Reason = Literal["FieldValueInvalid", "FieldValueForbidden"]
 NAME_MAX = 40  # room for the prefixes and hashes of what is made from the object within a label's 63 characters
@@ -94,6 +94,11 @@ WORDINGS = {
             _pattern(Ticker), 16, "write a symbol as its exchange does: AAPL, BRK.B, BTC/USD, or ^GSPC for an index"
         ),
         Wording(_pattern(MoneyText), 19, 'write a decimal amount as text, without sign or unit: "25000" or "0.5"'),
+        Wording(
+            _pattern(Schedule),
+            100,
+            'write a cron schedule in UTC, five fields: minute hour day-of-month month day-of-week, as "0 22 * * 1-5"',
+        ),
         Wording(DURATION.pattern, 16, "write a whole number and a unit, one of ms, s, m, h, d: 500ms, 60s, 5m, 1d"),
     )
 }

@@ -24,8 +24,10 @@ from urllib3.exceptions import HTTPError
 
 from tradewind.operators.crds.definitions import GROUP, VERSION
 from tradewind.operators.follow.books import Books
+from tradewind.operators.follow.gauges import gauges
 from tradewind.operators.plan.following import bound, configuration, site
 from tradewind.operators.plan.model import Object
+from tradewind.operators.plan.noted import ANNOTATION, Note
 from tradewind.operators.run import health
 from tradewind.planning.pods import ClusterSite
 from tradewind.specs import SpecError
@@ -43,12 +45,12 @@ _log = logging.getLogger("tradewind.operators.follow")
 class Follower:
     """One executor's configuration file."""
 
-    def __init__(self, policy: str, namespace: str, where: ClusterSite, books: Books) -> None:
-        self._policy, self._namespace, self._where, self._books = policy, namespace, where, books
+    def __init__(self, policy: str, pod: str, namespace: str, where: ClusterSite, books: Books) -> None:
+        self._policy, self._pod, self._namespace, self._where, self._books = policy, pod, namespace, where, books
         self._api = kubernetes.client.CustomObjectsApi()
         self._changed = threading.Event()
         self._seen: dict[str, Object] = {}
-        self._said = ""
+        self._said = self._noted = ""
         self._passed = self._tried = time.monotonic()
 
     def watch(self) -> None:
@@ -77,6 +79,7 @@ class Follower:
             self._changed.clear()
             try:
                 self._say(self._pass())
+                self._note()
             except SpecError as error:
                 self._say(f"the last policy stays: {error}")
             except (ApiException, HTTPError) as error:
@@ -113,6 +116,20 @@ class Follower:
             return f"{names} left: {problem}"
         self._books.remember(trading)
         return ""
+
+    def _note(self) -> None:
+        """Notes on the pod what one sees of the executor from within."""
+        seen = self._books.cpus()
+        if not self._pod or seen is None:
+            return
+        connected, kill_switch = gauges(json.loads(self._books.out.read_text(encoding="utf-8"))["probes_port"])
+        note = Note(cpus=seen[0], of=seen[1], connected=connected, kill_switch=kill_switch).model_dump_json()
+        if note == self._noted:
+            return
+        body = {"metadata": {"annotations": {ANNOTATION: note}}}
+        core = kubernetes.client.CoreV1Api()
+        core.patch_namespaced_pod(self._pod, self._namespace, body, _request_timeout=TIMEOUT_S)
+        self._noted = note
 
     def _try(self, text: str) -> str:
         """Writes a configuration; what the executor has against it."""
@@ -180,6 +197,7 @@ def main() -> None:
     """Follows until a signal comes."""
     parser = argparse.ArgumentParser(description="Keeps an executor's configuration as its RiskPolicy says.")
     parser.add_argument("--policy", required=True, help="name of the RiskPolicy")
+    parser.add_argument("--pod", default="", help="the pod it runs in, for notes about it; empty: none")
     parser.add_argument("--namespace", required=True, help="its namespace")
     parser.add_argument("--site", required=True, type=Path, help="JSON file that the operator wrote")
     parser.add_argument("--out", required=True, type=Path, help="the executor's configuration file")
@@ -189,7 +207,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     kubernetes.config.load_config()
     books = Books(given.out, given.state, given.policy)
-    follower = Follower(given.policy, given.namespace, site(json.loads(given.site.read_bytes())), books)
+    follower = Follower(given.policy, given.pod, given.namespace, site(json.loads(given.site.read_bytes())), books)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os._exit(0))  # every write of the file is whole
     port = health.serve(given.port, {"/startz": follower.started, "/livez": follower.alive, "/readyz": follower.ready})

@@ -24,6 +24,7 @@ class Books:
         self.out = out
         self._known = state / f"{account}.strategies.json"
         self._verdict = state / "executors" / f"{account}.policy.json"
+        self._before = self.told_at()  # by the executor of an earlier pod
 
     def write(self, text: str) -> None:
         """Replaces the configuration in one step, if it differs: the executor never reads half a file."""
@@ -48,6 +49,13 @@ class Books:
     def told_at(self) -> int:
         """When the executor last said what became of its configuration; 0: never."""
         return self._verdict.stat().st_mtime_ns if self._verdict.exists() else 0
+
+    def cpus(self) -> tuple[list[int], int] | None:
+        """On which CPUs the executor may run, and of how many; None before it has said so."""
+        if self.told_at() in (0, self._before):
+            return None
+        told = json.loads(self._verdict.read_text(encoding="utf-8"))  # an older executor's has none
+        return (told["cpus"], told["of"]) if "cpus" in told else None
 
     def verdict(self) -> str:
         """What the executor has against its configuration, or nothing."""

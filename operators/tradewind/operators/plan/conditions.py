@@ -10,8 +10,10 @@ from tradewind.operators.plan.model import Condition, Object
 # Reasons that something is on its way: worth an event only where it worked before.
 PASSING = frozenset(
     {"Applying", "Stopping", "ExecutorMissing", "ExecutorStarting", "ExecutorChanging"}
+    | {"NotSeen", "NotAsked", "ExecutorSilent"}
     | {"SignalsMissing", "SignalsStarting", "SignalsChanging"}
     | {"FeaturesMissing", "FeaturesStarting", "FeedMissing", "FeedStarting", "FeedWaiting"}
+    | {"PredictorMissing", "PredictorChanging", "TrainingUnknown", "NoModel"}
 )
 
 

@@ -90,12 +90,28 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class Request:
+    """A request to a service outside the API server; sent again it changes nothing more.
+
+    Attributes:
+        service: key of the configuration's services that has its address.
+        body: JSON; None: none.
+    """
+
+    service: Literal["ray", "mlflow"]
+    method: Literal["POST", "PUT"]
+    path: str
+    body: Object | None = None
+
+
+@dataclass(frozen=True)
 class Plan:
     """What to do for one document.
 
     Attributes:
         apply: objects as they should be; only those that differ from what was seen.
         delete: objects that should not be.
+        requests: what other services are asked for.
         status: the document's whole status; None leaves it as it is.
         events: conditions that changed, worth a Kubernetes event.
         status_first: the status remembers what is gone once the rest is done, so it is written before.
@@ -104,6 +120,7 @@ class Plan:
 
     apply: list[Object] = field(default_factory=list)
     delete: list[Ref] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     status: Object | None = None
     events: list[Condition] = field(default_factory=list)
     status_first: bool = False

@@ -32,17 +32,20 @@ def executor(
     config: OperatorConfig,
     *,
     replicas: int = 1,
+    shares: bool = False,
 ) -> list[Object]:
     """The objects of an executor: its account, what it may read, its site, and itself.
 
     `strategies` are the names it may read; `fixed` is the part of its configuration that needs a new pod; `replicas`
-    is 0 while the kubelet refuses it.
+    is 0 while the kubelet refuses it; `shares`: it needs no CPU of its own.
     """
     name, tags = workload.name, labels("executor", document)
     site = config.for_followers()
     rules = [
         _may(["get", "list", "watch"], "riskpolicies", [document["metadata"]["name"]]),
         _may(["get"], "strategies", strategies),
+        # To note on its own pod which CPUs the executor has.
+        {"apiGroups": [""], "resources": ["pods"], "resourceNames": [f"{name}-0"], "verbs": ["patch"]},
     ]
     spec = {
         "serviceName": name,
@@ -51,7 +54,7 @@ def executor(
         "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Retain"},
         "template": {
             "metadata": {"labels": tags, "annotations": {FIXED: fingerprint([fixed, site])}},
-            "spec": _executor_pod(name, document["metadata"]["name"], workload, config),
+            "spec": _executor_pod(name, document["metadata"]["name"], workload, config, shares=shares),
         },
         "volumeClaimTemplates": [_claim(config)],
     }
@@ -103,7 +106,9 @@ def signals(document: Object, workload: Workload, config: OperatorConfig) -> lis
     ]
 
 
-def _executor_pod(name: str, policy: str, workload: Workload, config: OperatorConfig) -> dict[str, Any]:
+def _executor_pod(
+    name: str, policy: str, workload: Workload, config: OperatorConfig, *, shares: bool
+) -> dict[str, Any]:
     """The executor alone on its CPUs; beside it, on a fraction of another, what follows the policy for it.
 
     The follower is a sidecar that starts first (an init container that is restarted always): it writes the executor's
@@ -117,6 +122,7 @@ def _executor_pod(name: str, policy: str, workload: Workload, config: OperatorCo
         "command": ["python", "-m", "tradewind.operators.follow"],
         "args": [
             f"--policy={policy}",
+            f"--pod={name}-0",
             f"--namespace={config.namespace}",
             f"--site={_SITE}/site.json",
             f"--out={CONFIG_DIR}/config.json",
@@ -144,7 +150,9 @@ def _executor_pod(name: str, policy: str, workload: Workload, config: OperatorCo
         "command": ["python", "-m", workload.module, "--config", f"{CONFIG_DIR}/config.json"],
         "ports": [{"name": "metrics", "containerPort": EXECUTOR_METRICS_PORT, "protocol": "TCP"}],
         **podspec.told("executor", config, podspec.keys_of(f"broker-{policy}", workload.secrets)),
-        "resources": exactly(str(wanted.executor_cpus), wanted.executor_memory),
+        "resources": exactly(
+            wanted.executor_shared_cpu if shares else str(wanted.executor_cpus), wanted.executor_memory
+        ),
         "securityContext": RESTRICTED,
         "volumeMounts": [
             {"name": "config", "mountPath": CONFIG_DIR, "readOnly": True},

@@ -7,6 +7,7 @@ from tradewind.operators.plan import documents, objects
 from tradewind.operators.plan.conditions import false, status, true
 from tradewind.operators.plan.difference import differing
 from tradewind.operators.plan.model import Condition, Object, Plan, World
+from tradewind.operators.plan.pinning import blocks, cpu_pinned
 from tradewind.operators.plan.refusal import refused
 from tradewind.operators.plan.running import executor_ready, stuck_pods
 from tradewind.planning.binding import bind
@@ -30,7 +31,8 @@ def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str
     names = [s.metadata.name for s in bound]
     if not bound:
         return _idle(document, policy, now)
-    refusal = refused(document.get("status", {}).get("refused"), world.get("Pod", f"executor-{name}-0"), now)
+    pod = world.get("Pod", f"executor-{name}-0")
+    refusal = refused(document.get("status", {}).get("refused"), pod, now)
     try:
         wanted = _objects(document, policy, bound, config, replicas=1 if refusal is None or refusal.wait_s <= 0 else 0)
     except ValueError as error:
@@ -39,23 +41,27 @@ def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str
     ready = executor_ready(world, f"executor-{name}")
     if refusal is not None and ready.status != "True":
         ready = refusal.as_condition()
-    conditions = [_reconciled(apply, problem), ready if not apply else _starting(ready)]
+    ready, pinned = ready if not apply else _starting(ready), cpu_pinned(policy, pod, config.resources.executor_cpus)
+    if ready.status == "True" and blocks(policy, pinned):
+        ready = false("Ready", pinned.reason, pinned.message)
+    conditions = [_reconciled(apply, problem), pinned, ready]
     more = {"refused": refusal.as_status()} if refusal is not None and ready.status != "True" else {}
     written, news = status(document, conditions, now, boundStrategies=names, **more)
     again = refusal.wait_s if refusal is not None and refusal.wait_s > 0 else None
     stuck = stuck_pods(world, f"executor-{name}")
     # Scaled to 0, the refused pod is gone, and with it all that tells of the refusal.
     remembers = written.get("refused") != document.get("status", {}).get("refused")
-    return Plan(apply, stuck, written, news, status_first=remembers, again_s=again)
+    return Plan(apply, stuck, status=written, events=news, status_first=remembers, again_s=again)
 
 
 def _objects(
     document: Object, policy: RiskPolicy, bound: list[Strategy], config: OperatorConfig, *, replicas: int
 ) -> list[Object]:
     workload = executor_pod(policy, bound, config.site())
+    shares = policy.spec.execution.pinning == "None"
     fixed = fixed_part(workload.config, policy, bound)
     names = sorted(policy.spec.strategies)
-    return objects.executor(document, workload, names, fixed, config, replicas=replicas)
+    return objects.executor(document, workload, names, fixed, config, replicas=replicas, shares=shares)
 
 
 def _refused(document: Object, why: str, now: str, names: list[str] | None = None) -> Plan:

@@ -7,9 +7,9 @@ and its StatefulSet makes another, and another (kubernetes: pkg/kubelet/lifecycl
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from tradewind.operators.plan.model import Condition, Object
+from tradewind.operators.plan.times import parsed
 
 REASONS = frozenset(
     {"SMTAlignmentError", "TopologyAffinityError", "UnexpectedAdmissionError", "OutOfcpu", "OutOfmemory"}
@@ -63,9 +63,5 @@ def refused(before: Object | None, pod: Object | None, now: str) -> Refusal | No
         reason, message = seen["reason"], seen.get("message", "it gave no message")
     if count == 0:
         return None
-    wait = wait_after(count) - (_time(now) - _time(at)).total_seconds()
+    wait = wait_after(count) - (parsed(now) - parsed(at)).total_seconds()
     return Refusal(count, at, uid, reason, message, wait)
-
-
-def _time(text: str) -> datetime:
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

@@ -7,6 +7,8 @@ planned as a document of their own, `SHARED`.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from tradewind.operators.config import OperatorConfig
@@ -41,18 +43,23 @@ def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str
 def trading(world: World) -> tuple[list[Strategy], list[RiskPolicy]]:
     """Every bound strategy, oldest first, and every policy that one is bound to."""
     every = documents.strategies(world)
+    naming: dict[str, list[Strategy]] = defaultdict(list)
+    for strategy in every:
+        naming[strategy.spec.risk_policy].append(strategy)
     names: set[str] = set()
     used = []
-    for found in world.of("RiskPolicy"):
-        policy = documents.policy(world, found["metadata"]["name"])
-        if policy is None:
-            continue
-        verdicts = bind(policy, [s for s in every if s.spec.risk_policy == policy.metadata.name])
-        of_policy = {name for name, verdict in verdicts.items() if verdict.bound}
-        names |= of_policy
-        if of_policy:
+    for account, strategies in naming.items():
+        policy = documents.policy(world, account)
+        bound = bound_names(policy, strategies) if policy is not None else set()
+        if policy is not None and bound:
+            names |= bound
             used.append(policy)
-    return [s for s in every if s.metadata.name in names], used
+    return [s for s in every if s.metadata.name in names], sorted(used, key=lambda p: p.metadata.name)
+
+
+def bound_names(policy: RiskPolicy, strategies: Sequence[Strategy]) -> set[str]:
+    """Names of those of `strategies` that trade under the policy."""
+    return {name for name, verdict in bind(policy, strategies).items() if verdict.bound}
 
 
 def _may_begin(world: World, bound: list[Strategy], policies: list[RiskPolicy]) -> bool:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tradewind.operators.config import OperatorConfig
-from tradewind.operators.plan import documents, objects
+from tradewind.operators.plan import documents, gates, models, objects, serving
 from tradewind.operators.plan.conditions import false, status, true
 from tradewind.operators.plan.difference import differing
 from tradewind.operators.plan.model import Condition, Object, Plan, Ref, World
 from tradewind.operators.plan.running import features_fresh, features_ready, signals_ready
+from tradewind.operators.plan.trading import is_trading
 from tradewind.planning.binding import Verdict, bind, unbound
+from tradewind.planning.local import model_alias
 from tradewind.planning.pods import signal_pod
 from tradewind.specs import SpecError, Strategy
 
@@ -33,20 +37,40 @@ def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str
     ready = signals_ready(world, f"signals-{name}")
     if apply and ready.status == "True":
         ready = false("Ready", "SignalsChanging", "the signal process is being changed")
-    conditions = [_risk_bound(verdict), _reconciled(apply, problem)]
+    told, causes = _surroundings(world, strategy, every, config, now)
+    # What comes first is the cause of what comes later: a signal process waits for its predictor.
+    ready = replace(next((c for c in (*causes, ready) if c.status != "True"), ready), type="Ready")
+    fresh = next((c for c in told if c.type == "FeaturesFresh"), None)
+    trades = is_trading(strategy, policy, world, ready, fresh)
+    conditions = [_risk_bound(verdict), _reconciled(apply, problem), *told, trades, ready]
+    written, news = status(document, conditions, now, **_model(world, strategy, every, config))
+    return Plan(apply, status=written, events=news)
+
+
+def _surroundings(
+    world: World, strategy: Strategy, every: list[Strategy], config: OperatorConfig, now: str
+) -> tuple[list[Condition], list[Condition]]:
+    """Conditions of model and features, and those that the strategy can't be ready without."""
+    told, causes = [], []
+    if models.trains(config):
+        name, alias = strategy.model_name, model_alias(strategy, every)
+        trained = models.model_ready(strategy, world, config, now)
+        passed = gates.gates_passed(name, alias, world.get("RegisteredModel", name))
+        told += [trained, passed]
+        causes += [trained, *([passed] if strategy.spec.mode == "Live" else []), serving.served(name, alias, world)]
     if config.services.data is not None:
         replayed = config.services.data.replay is not None
         computing = features_ready(world, strategy, replayed=replayed)
-        conditions.append(features_fresh(world, computing, replayed=replayed))
-        ready = _both(ready, computing)
-    conditions.append(ready)
-    written, news = status(document, conditions, now)
-    return Plan(apply, [], written, news)
+        told.append(features_fresh(world, computing, replayed=replayed))
+        causes.append(computing)
+    return told, causes
 
 
-def _both(first: Condition, second: Condition) -> Condition:
-    """What is wrong, the second only where nothing is with the first."""
-    return second if first.status == "True" and second.status != "True" else first
+def _model(world: World, strategy: Strategy, every: list[Strategy], config: OperatorConfig) -> Object:
+    """The part of the status that says which model is served."""
+    name, alias = strategy.model_name, model_alias(strategy, every)
+    found = gates.aliased(world.get("RegisteredModel", name), alias) if models.trains(config) else None
+    return {} if found is None else {"model": {"name": name, "version": found.number, "alias": alias}}
 
 
 def _stopped(world: World, document: Object, bound: Condition, now: str) -> Plan:

@@ -17,12 +17,15 @@ import kubernetes
 from pydantic import ValidationError
 
 from tradewind.operators.config import OperatorConfig
+from tradewind.operators.plan.serving import SERVING
 from tradewind.operators.plan.shared import SHARED
 from tradewind.operators.run import health
 from tradewind.operators.run.api import Api
 from tradewind.operators.run.leader import Election
+from tradewind.operators.run.observing import Observing
 from tradewind.operators.run.queue import Queue
 from tradewind.operators.run.reconcile import Reconciler
+from tradewind.operators.run.remote import Remote
 from tradewind.operators.run.store import Store
 from tradewind.operators.run.watching import Watching
 
@@ -45,16 +48,24 @@ class Operator:
 
     async def _lead(self) -> None:
         config = self._config
-        api, store, queue = Api(config.namespace, config.identity), Store(), Queue({SHARED.kind: SETTLE_S})
+        api, store, queue = (
+            Api(config.namespace, config.identity),
+            Store(),
+            Queue({SHARED.kind: SETTLE_S, SERVING.kind: SETTLE_S}),
+        )
         self._watching = watching = Watching(config.namespace, api, store, queue)
         await watching.fill()
         for ref in watching.documents():
             queue.add(ref)
         self._filled = True
-        reconciler = Reconciler(config, api, store, queue)
+        remote = Remote(config.services)
+        observing = Observing(config, remote, store, queue)
+        reconciler = Reconciler(config, api, store, queue, remote, observing)
         tasks = [asyncio.create_task(reconciler.work()) for _ in range(config.workers)]
         tasks.append(asyncio.create_task(watching.watch()))
         tasks.append(asyncio.create_task(watching.audit(config.audit_s)))
+        if config.services.ray is not None:
+            tasks.append(asyncio.create_task(observing.watch()))
         tasks.append(asyncio.create_task(self._resync(watching, queue)))
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:

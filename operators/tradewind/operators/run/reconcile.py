@@ -9,16 +9,24 @@ from datetime import UTC, datetime
 from prometheus_client import Counter, Histogram
 
 from tradewind.operators.config import OperatorConfig
-from tradewind.operators.plan import policies, shared, strategies
+from tradewind.operators.plan import models, policies, serving, shared, strategies
 from tradewind.operators.plan.affected import affected
 from tradewind.operators.plan.model import Plan, Ref
 from tradewind.operators.run.api import Api, ApiError
+from tradewind.operators.run.observing import Observing
 from tradewind.operators.run.queue import Queue
+from tradewind.operators.run.remote import Remote
 from tradewind.operators.run.store import Store
 
 LOOKS = Histogram("tradewind_operator_look_seconds", "Time of one look at a document.", ["kind"])
 FAILURES = Counter("tradewind_operator_failures_total", "Looks that failed and are tried again.", ["kind"])
-_PLANNERS = {"RiskPolicy": policies.plan, "Strategy": strategies.plan, shared.SHARED.kind: shared.plan}
+_PLANNERS = {
+    "RiskPolicy": policies.plan,
+    "Strategy": strategies.plan,
+    shared.SHARED.kind: shared.plan,
+    models.MODEL: models.plan,
+    serving.SERVING.kind: serving.plan,
+}
 _log = logging.getLogger(__name__)
 
 
@@ -30,11 +38,15 @@ def timestamp() -> str:
 class Reconciler:
     """Workers that take documents off the queue, plan, and do what the plan says."""
 
-    def __init__(self, config: OperatorConfig, api: Api, store: Store, queue: Queue) -> None:
+    def __init__(
+        self, config: OperatorConfig, api: Api, store: Store, queue: Queue, remote: Remote, observing: Observing
+    ) -> None:
         self._config = config
         self._api = api
         self._store = store
         self._queue = queue
+        self._remote = remote
+        self._observing = observing
         self._problems: dict[Ref, str] = {}
 
     async def work(self) -> None:
@@ -62,6 +74,7 @@ class Reconciler:
                 self._heard(await asyncio.to_thread(self._api.apply, wanted))
             for unwanted in plan.delete:
                 await asyncio.to_thread(self._api.delete, unwanted)
+            await self._ask(ref, plan)
             if plan.apply:
                 plan = self._plan(ref)  # of what the server made of it: one status instead of two
         except ApiError as error:
@@ -72,6 +85,18 @@ class Reconciler:
         await self._tell(ref, plan)
         if plan.again_s is not None:
             asyncio.get_running_loop().call_later(plan.again_s, self._queue.add, ref)
+
+    async def _ask(self, ref: Ref, plan: Plan) -> None:
+        """Sends requests to other services, and looks what came of them before the next plan."""
+        try:
+            for request in plan.requests:
+                await asyncio.to_thread(self._remote.send, request)
+        except ApiError as error:
+            self._observing.refused(ref, str(error))
+            raise
+        self._observing.refused(ref, "")
+        if plan.requests:
+            await self._observing.look()
 
     def _plan(self, ref: Ref) -> Plan:
         return _PLANNERS[ref.kind](self._store.world, ref.name, self._config, timestamp(), self._problems.get(ref, ""))

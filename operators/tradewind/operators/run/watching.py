@@ -9,9 +9,8 @@ from typing import Any
 
 import kopf
 
-from tradewind.operators.plan.affected import affected
-from tradewind.operators.plan.model import Object, Ref, ref_of
-from tradewind.operators.plan.shared import SHARED
+from tradewind.operators.plan.affected import affected, everything
+from tradewind.operators.plan.model import Object, Ref
 from tradewind.operators.run.api import KINDS, Api, ApiError
 from tradewind.operators.run.queue import Queue
 from tradewind.operators.run.store import Store
@@ -38,8 +37,7 @@ class Watching:
 
     def documents(self) -> list[Ref]:
         """Every document there is, and what they share."""
-        documents = [ref_of(o) for kind in ("RiskPolicy", "Strategy") for o in self._store.world.of(kind)]
-        return [*documents, SHARED]
+        return sorted(everything(self._store.world))
 
     async def watch(self) -> None:
         """Runs kopf until it is cancelled or ends."""

@@ -1,0 +1,31 @@
+"""What a follower notes on its pod: what only somebody in the pod can see of the executor. Core."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tradewind.operators.plan.model import Object
+
+ANNOTATION = "tradewind.dev/executor"
+
+
+class Note(BaseModel):
+    """The executor as it is seen from within its pod."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cpus: list[int] = Field(description="CPUs that its process may run on.")
+    of: int = Field(description="CPUs of the machine.")
+    connected: bool | None = Field(description="Whether the broker's stream is up; null: it has not said.")
+    kill_switch: bool | None = Field(description="Whether the kill switch is latched; null: it has not said.")
+
+
+def read_note(pod: Object | None) -> Note | None:
+    """The note on a pod; None where there is none that can be read."""
+    text = (pod or {}).get("metadata", {}).get("annotations", {}).get(ANNOTATION)
+    if text is None:
+        return None
+    try:
+        return Note.model_validate_json(text)
+    except ValidationError:
+        return None

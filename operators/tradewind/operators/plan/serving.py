@@ -1,0 +1,92 @@
+"""The applications of a Ray cluster's Serve. Core.
+
+One writer renders all of them, since a PUT removes what it doesn't list.
+"""
+
+from __future__ import annotations
+
+from tradewind.operators.config import OperatorConfig
+from tradewind.operators.plan import documents, gates
+from tradewind.operators.plan.conditions import false, true
+from tradewind.operators.plan.difference import holds
+from tradewind.operators.plan.model import Condition, Object, Plan, Ref, Request, World
+from tradewind.operators.plan.models import reached, trains
+from tradewind.operators.plan.shared import trading
+from tradewind.planning.local import model_alias
+from tradewind.planning.pods import predictor
+from tradewind.specs import Strategy
+
+SERVING = Ref("Serving", "predictor")
+APPLICATION, DEPLOYMENT = "predictor", "Predictor"
+IMPORT_PATH = "tradewind.serving.predictor:build"
+SERVICER = "tradewind.v1.prediction_pb2_grpc.add_PredictionServicer_to_server"
+PATH = "/api/serve/applications/"
+
+
+def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str = "") -> Plan:  # noqa: ARG001
+    """The plan for what is served; the strategies' conditions tell of it."""
+    found = world.get("ServeApplications", "all")
+    if not trains(config) or not reached(world) or found is None:
+        return Plan()
+    deployed: dict[str, Object] = found["applications"]
+    every = documents.strategies(world)
+    bound = [s for s in trading(world)[0] if _may_be_served(s, every, world)]
+    wanted = [_application(bound, every, config)] if bound else []
+    if set(deployed) & {APPLICATION} == {a["name"] for a in wanted} and all(
+        _is(deployed[a["name"]]["config"], a) for a in wanted
+    ):
+        return Plan()
+    # Others' applications were deployed by a PUT of theirs, and go on.
+    others = [a["config"] for n, a in sorted(deployed.items()) if n != APPLICATION and a["config"]]
+    return Plan(requests=[Request("ray", "PUT", PATH, {**_proxy(config), "applications": [*others, *wanted]})])
+
+
+def _is(config: Object | None, wanted: Object) -> bool:
+    """Whether an application is deployed as wanted. Serve adds defaults, but not to what is ours to say."""
+    if not config or not holds(config, wanted):
+        return False
+    (own,) = wanted["deployments"]
+    return bool(config["args"] == wanted["args"] and config["deployments"][0]["user_config"] == own["user_config"])
+
+
+def _may_be_served(strategy: Strategy, every: list[Strategy], world: World) -> bool:
+    return gates.aliased(world.get("RegisteredModel", strategy.model_name), model_alias(strategy, every)) is not None
+
+
+def _application(strategies: list[Strategy], every: list[Strategy], config: OperatorConfig) -> Object:
+    made = predictor(strategies, every, config.site())
+    return {
+        "name": APPLICATION,
+        "route_prefix": "/",
+        "import_path": IMPORT_PATH,
+        "args": made["args"],
+        "deployments": [{"name": DEPLOYMENT, "user_config": made["user_config"]}],
+    }
+
+
+def _proxy(config: OperatorConfig) -> Object:
+    """Serve's own settings, which count when it starts. The proxy's gRPC port is the predictor's."""
+    port = int(config.services.predictor.rsplit(":", 1)[1])
+    return {
+        "proxy_location": "HeadOnly",
+        "http_options": {"host": "127.0.0.1"},
+        "grpc_options": {"port": port, "grpc_servicer_functions": [SERVICER]},
+    }
+
+
+def served(name: str, alias: str, world: World) -> Condition:
+    """Whether the predictor serves the model `name` under `alias`."""
+    refused = world.get("Refused", f"{SERVING.kind}/{SERVING.name}")
+    if refused is not None:
+        return false("Ready", "PredictorRefused", refused["problem"])
+    found = (world.get("ServeApplications", "all") or {"applications": {}})["applications"].get(APPLICATION)
+    model = {"name": name, "alias": alias}
+    if found is None or not found["config"]:
+        return false("Ready", "PredictorMissing", f"application {APPLICATION} is not in Ray Serve yet")
+    told = found["config"].get("deployments", [{}])[0].get("user_config", {}).get("models", [])
+    if model not in told:
+        return false("Ready", "PredictorChanging", f"the predictor is about to serve model {model['name']}, {alias}")
+    if found["status"] != "RUNNING":
+        why = f": {found['message']}" if found["message"] else ""
+        return false("Ready", "PredictorNotRunning", f"application {APPLICATION} is {found['status']}{why}")
+    return true("Ready", "PredictorRunning", f"model {model['name']} is served")
