@@ -28,6 +28,7 @@ SETS: dict[str, list[str]] = {
     "defaults": [],
     "trying out": ["venue.enabled=true", "venue.policies={paper,second}"],
     "services elsewhere": ELSEWHERE,
+    "a replay": ["venue.enabled=true", "data.dataset=daily", "data.replay.enabled=true"],
     "larger": ["operator.replicas=3", "ray.workers.replicas=4", "networkPolicy.metricsFrom.team=observing"],
     "a registry of one's own": ["images.prefix=registry.example/team/", "images.pullSecrets[0].name=pull"],
     "bare": ["networkPolicy.enabled=false", "podDisruptionBudget.enabled=false", "recorder.enabled=false"],

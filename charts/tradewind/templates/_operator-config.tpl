@@ -15,6 +15,14 @@
     "broker_url": "https://{{ include "tradewind.fullname" . }}-venue:8443",
     "broker_ca": "{{ include "tradewind.fullname" . }}-venue-ca",
     {{- end }}
+    {{- if .Values.data.dataset }}
+    "ray": {{ include "tradewind.ray.dashboard" . | quote }},
+    "mlflow": {{ include "tradewind.mlflow" . | quote }},
+    {{- end }}
+    "store": {
+      "registry": {{ include "tradewind.postgres" (list $ "feast") | quote }},
+      "online": {{ include "tradewind.redis" . | quote }}
+    },
     "data": {
       "claim": {{ include "tradewind.data.claim" . | quote }},
       "dataset": {{ .Values.data.dataset | default nil | toJson }},
