@@ -16,6 +16,7 @@ from tests.cluster.plane import VALUES, binaries
 from tradewind.console.default_features import default_features
 from tradewind.execution.venue.config import VenueConfig
 from tradewind.operators.config import OperatorConfig
+from tradewind.streaming.features.config import StoreConfig
 from tradewind.streaming.recorder.config import RecorderConfig
 
 ELSEWHERE = [
@@ -31,6 +32,8 @@ SETS: dict[str, list[str]] = {
     "a replay": ["venue.enabled=true", "data.dataset=daily", "data.replay.enabled=true"],
     "larger": ["operator.replicas=3", "ray.workers.replicas=4", "networkPolicy.metricsFrom.team=observing"],
     "a registry of one's own": ["images.prefix=registry.example/team/", "images.pullSecrets[0].name=pull"],
+    "learning": ["data.dataset=megacap"],
+    "learning elsewhere": [*ELSEWHERE, "ray.existingSecret=ray", "data.dataset=megacap"],
     "bare": ["networkPolicy.enabled=false", "podDisruptionBudget.enabled=false", "recorder.enabled=false"],
     "s3": [
         "mlflow.artifacts=s3://models/here",
@@ -133,10 +136,23 @@ def test_the_processes_understand_what_they_are_told() -> None:
         told = found(documents, "ConfigMap", "tradewind-operator")["data"]["operator.json"]
         operator = OperatorConfig.model_validate_json(told)
         assert operator.namespace == "here"
+        assert operator.services.store is not None
+        StoreConfig.model_validate(operator.services.store.model_dump())
+        learns = any(value.startswith("data.dataset=") for value in values)
+        assert (operator.services.ray is not None, operator.services.mlflow is not None) == (learns, learns)
         assert list(operator.default_features.items()) == list(default_features().items())
         recorder = found(documents, "ConfigMap", "tradewind-recorder")["data"]["config.json"]
         assert RecorderConfig.model_validate_json(recorder).bus == operator.services.bus
         VenueConfig.model_validate_json(found(documents, "ConfigMap", "tradewind-venue")["data"]["config.json"])
+
+
+def test_whoever_speaks_to_ray_has_its_token() -> None:
+    made = pods(render(SETS["learning"]))
+    for name in ("tradewind-ray", "tradewind-operator"):
+        (container,) = made[name]["containers"]
+        (told,) = [v for v in container["env"] if v["name"] == "RAY_AUTH_TOKEN"]
+        assert told["valueFrom"]["secretKeyRef"] == {"name": "tradewind-ray", "key": "RAY_AUTH_TOKEN"}
+    assert {"name": "RAY_AUTH_MODE", "value": "token"} in made["tradewind-ray"]["containers"][0]["env"]
 
 
 def test_the_features_by_default_are_the_engine_s() -> None:

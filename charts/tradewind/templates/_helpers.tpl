@@ -156,6 +156,11 @@ http://{{ include "tradewind.fullname" . }}-ray:8265
 {{- end -}}
 {{- end -}}
 
+{{/* The Secret with RAY_AUTH_TOKEN, which the cluster asks for. */}}
+{{- define "tradewind.ray.secret" -}}
+{{ default (printf "%s-ray" (include "tradewind.fullname" .)) .Values.ray.existingSecret }}
+{{- end -}}
+
 {{- define "tradewind.data.claim" -}}
 {{ default (printf "%s-data" (include "tradewind.fullname" .)) .Values.data.existingClaim }}
 {{- end -}}
