@@ -11,14 +11,6 @@
   "services": {
     "bus": {{ include "tradewind.bus" . | quote }},
     "predictor": {{ include "tradewind.ray.grpc" . | quote }},
-    "store": {
-      "registry": {{ include "tradewind.postgres" (list . "feast") | quote }},
-      "online": {{ include "tradewind.redis" . | quote }}
-    },
-    {{- if .Values.data.dataset }}
-    "ray": {{ include "tradewind.ray.dashboard" . | quote }},
-    "mlflow": {{ include "tradewind.mlflow" . | quote }},
-    {{- end }}
     {{- if .Values.venue.enabled }}
     "broker_url": "https://{{ include "tradewind.fullname" . }}-venue:8443",
     "broker_ca": "{{ include "tradewind.fullname" . }}-venue-ca",
