@@ -1,0 +1,54 @@
+"""Training joins the Ray cluster that it runs in."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.probing import free_port
+
+pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.timeout(600)]
+PATIENCE_S = 240.0
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}  # Ray lets in who has the cluster's
+JOIN = """
+import ray
+from tradewind.training.ray_session import ray_session
+with ray_session(2, 100, "auto"):
+    print("nodes", len(ray.nodes()), "house", ray.cluster_resources().get("house"))
+    print("worked", ray.get(ray.remote(lambda: 6 * 7).remote()))
+"""
+
+
+@pytest.fixture
+def cluster() -> Iterator[str]:
+    """Address of a Ray that is not ours, as a cluster's pods run it; it has one `house`."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as session:  # sockets lie in it: short
+        own = ["--num-cpus=2", "--include-dashboard=false", "--disable-usage-stats", '--resources={"house": 1}']
+        where = [f"--port={port}", "--node-ip-address=127.0.0.1", f"--temp-dir={session}"]
+        command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", *own, *where]
+        head = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | TOKEN)
+        try:
+            deadline = time.monotonic() + PATIENCE_S
+            while not list(Path(session).glob("session_latest/logs/raylet.out")):
+                assert head.poll() is None, "Ray did not start"
+                assert time.monotonic() < deadline, "Ray does not start"
+                time.sleep(0.2)
+            yield f"127.0.0.1:{port}"
+        finally:
+            head.terminate()
+            head.wait(60)
+
+
+def test_it_works_on_the_clusters_node_and_leaves_the_cluster_running(cluster: str) -> None:
+    for _ in range(2):
+        environment = os.environ | TOKEN | {"RAY_ADDRESS": cluster}
+        done = subprocess.run([sys.executable, "-c", JOIN], capture_output=True, text=True, env=environment)
+        assert done.stdout.split("\n")[:2] == ["nodes 1 house 1.0", "worked 42"], done.stderr
