@@ -51,6 +51,7 @@ class Site:
     """The operator's shell for models and serving, over documents that a test applies."""
 
     def __init__(self, config: OperatorConfig) -> None:
+        self._working: asyncio.Task[None] | None = None
         self.config, self.store, self.remote, self.queue = config, Store(), Remote(config.services), Queue()
         # What concerns the strategies themselves needs an API server: tests/cluster.
         self.observing = Observing(config, self.remote, self.store, Queue())
@@ -65,7 +66,8 @@ class Site:
 
     async def until(self, what: Any, *models: str) -> None:
         """Looks as the operator does until `what` holds."""
-        working = asyncio.create_task(self.reconciler.work())
+        if self._working is None:  # one for the whole test: a worker that is cancelled leaves its work taken
+            self._working = asyncio.create_task(self.reconciler.work())
         try:
             async with asyncio.timeout(WITHIN_S):
                 while not what():
@@ -73,8 +75,9 @@ class Site:
                     for ref in (*(Ref(MODEL, model) for model in models), SERVING):
                         self.queue.add(ref)
                     await asyncio.sleep(1)
-        finally:
-            working.cancel()
+        except TimeoutError:
+            names = [found["metadata"]["name"] for found in self.store.world.of("Strategy")]
+            raise AssertionError({name: self.status(name).status for name in names}) from None
 
     def served(self) -> Object:
         found = self.remote.applications()[APPLICATION]
