@@ -336,6 +336,7 @@ class KafkaBus(Bus):
         try:
             return str(self._admin.list_topics(timeout=_REACH_S).cluster_id)
         except KafkaException as error:
+            self._complained = time.monotonic()  # what is raised says it
             self._admin.poll(0)  # why, it tells `_complain`
             raise self._unreachable("is not reachable") from error
 
