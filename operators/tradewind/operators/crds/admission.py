@@ -36,17 +36,26 @@ def admission() -> list[dict[str, Any]]:
 
 
 def _in_use() -> list[dict[str, Any]]:
-    """A policy that strategies trade under stays; a namespace that goes takes both, in whatever order."""
-    bound = "oldObject.status.boundStrategies"
+    """A policy that strategies trade under stays; a namespace that goes takes both, in whatever order.
+
+    Each Strategy of the namespace is a parameter, as the API server itself knows it: the policy's status would still
+    name one that was deleted a moment before.
+    """
+    name = "oldObject.metadata.name"
     validation = {
-        "expression": f"!has(oldObject.status) || !has({bound}) || size({bound}) == 0",
-        "message": "strategies trade under this RiskPolicy: delete them first",
-        "messageExpression": f"'strategies trade under this RiskPolicy: delete ' + {bound}.join(', ') + ' first'",
+        "expression": f"params.spec.riskPolicy != {name} || has(params.metadata.deletionTimestamp) || "
+        "!(params.metadata.name in oldObject.spec.strategies)",
+        "message": "a Strategy trades under this RiskPolicy: delete it first",
+        "messageExpression": "'Strategy ' + params.metadata.name + ' trades under this RiskPolicy: delete it first'",
         "reason": "Forbidden",
     }
     ends = "request.userInfo.username == 'system:serviceaccount:kube-system:namespace-controller'"
     condition = {"name": "the-namespace-stays", "expression": f"!({ends})"}
-    return _policy(RISK_POLICY, "in-use", "Deny", [validation], ["DELETE"], [condition])
+    policy, binding = _policy(RISK_POLICY, "in-use", "Deny", [validation], ["DELETE"], [condition])
+    (strategy,) = (kind for kind in KINDS if kind.plural == "strategies")
+    policy["spec"]["paramKind"] = {"apiVersion": f"{GROUP}/{VERSION}", "kind": strategy.kind}
+    binding["spec"]["paramRef"] = {"selector": {}, "parameterNotFoundAction": "Allow"}
+    return [policy, binding]
 
 
 def _released_by() -> list[dict[str, Any]]:
