@@ -56,7 +56,7 @@ class Broker:
         self, folder: Path, keystore: Path | None = None, environment: Mapping[str, str] | None = None
     ) -> None:
         self._folder = folder
-        port, controller, internal = _free_ports(3)
+        port, controller, internal = free_ports(3)
         self.bootstrap = f"127.0.0.1:{port}"
         self._java = _java(jars())
         self._client = dict(KafkaSecurity.of(environment or {}).settings)
@@ -214,7 +214,8 @@ def _properties(log: Path, controller: int, listeners: list[str]) -> str:
     )
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody has now."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for one in sockets:

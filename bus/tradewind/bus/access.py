@@ -61,6 +61,7 @@ ACCESS: Mapping[str, Access] = {
         ),
         groups=("recorder",),
     ),
+    "install-test": Access(looks=("control",)),
 }
 """By process. The name is the principal's too, unless an installation says otherwise."""
 

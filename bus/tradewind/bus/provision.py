@@ -1,4 +1,5 @@
-"""Shell: `python -m tradewind.bus.provision kafka://HOST:PORT[,...][/PREFIX] [--users DIRECTORY] [--topics-only]`.
+"""Shell: `python -m tradewind.bus.provision kafka://HOST:PORT[,...][/PREFIX] [--users DIRECTORY] [--user-prefix PREFIX]
+[--topics-only] [--patience SECONDS]`.
 
 Makes what the processes need of a Kafka and are not allowed to make themselves: the topics, each one sequence; the ACLs
 of `tradewind.bus.access`; and, with --users, a SCRAM user for each file of a directory, which is called as the user and
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -26,7 +28,7 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from tradewind.bus.access import Rule, rules
+from tradewind.bus.access import ACCESS, Rule, rules
 from tradewind.bus.errors import BusError
 from tradewind.bus.kafka_bus import KafkaBus
 from tradewind.bus.opening import kafka_address
@@ -34,10 +36,15 @@ from tradewind.bus.topics import ALL_TOPICS
 
 _CALL_S = 30.0
 _ITERATIONS = 8192
+_PAUSE_S = 2.0
 
 
-def provision(url: str, users: Path | None = None, *, acls: bool = True) -> None:
+def provision(url: str, users: Path | None = None, *, acls: bool = True, user_prefix: str = "") -> None:
     """Make topics, and users and ACLs where asked for, on the Kafka at `url`.
+
+    Args:
+        users: directory with a file for each user.
+        user_prefix: what goes before a process's name in the name of its user.
 
     Raises:
         BusError: one line that names what cannot be made.
@@ -50,7 +57,7 @@ def provision(url: str, users: Path | None = None, *, acls: bool = True) -> None
         if passwords:
             _make_users(bus.admin, passwords)
         if acls:
-            _allow(bus.admin, rules(prefix))
+            _allow(bus.admin, rules(prefix, {user_prefix + name: needs for name, needs in ACCESS.items()}))
 
 
 def _passwords(folder: Path) -> dict[str, bytes]:
@@ -100,13 +107,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("url", help="kafka://HOST:PORT[,...][/PREFIX]")
     parser.add_argument("--users", type=Path, metavar="DIRECTORY", help="a file for each user, holding the password")
     parser.add_argument("--topics-only", action="store_true", help="no ACLs: a Kafka without an authorizer")
+    parser.add_argument("--user-prefix", default="", metavar="PREFIX", help="users are called PREFIX and the process")
+    parser.add_argument("--patience", type=float, default=0.0, metavar="SECONDS", help="how long to wait for Kafka")
     given = parser.parse_args(arguments)
-    try:
-        provision(given.url, given.users, acls=not given.topics_only)
-    except (BusError, OSError) as error:
-        sys.stderr.write(f"provision: {error}\n")
-        return 2
-    return 0
+    deadline = time.monotonic() + given.patience
+    while True:
+        try:
+            provision(given.url, given.users, acls=not given.topics_only, user_prefix=given.user_prefix)
+        except (BusError, OSError) as error:
+            sys.stderr.write(f"provision: {error}\n")
+            if time.monotonic() + _PAUSE_S > deadline:
+                return 2
+            time.sleep(_PAUSE_S)
+        else:
+            return 0
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@
   },
   "services": {
     "bus": {{ include "tradewind.bus" . | quote }},
+    "kafka": {{ include "tradewind.kafka.operator" . | fromJson | toJson }},
     "predictor": {{ include "tradewind.ray.grpc" . | quote }},
     {{- if .Values.venue.enabled }}
     "broker_url": "https://{{ include "tradewind.fullname" . }}-venue:8443",

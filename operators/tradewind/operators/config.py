@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -10,7 +10,7 @@ from tradewind.planning.local import Replay
 from tradewind.planning.pods import DATA_DIR, ClusterSite
 
 BROKER_CA, BUS_CA = "/etc/tradewind/broker", "/etc/tradewind/bus"
-CA_FILE = "ca.pem"  # its key in the ConfigMap
+CA_FILE = "ca.pem"
 
 
 class Part(BaseModel):
@@ -79,11 +79,58 @@ class Store(Part):
     online: str = Field(description="redis://HOST:PORT/NUMBER")
 
 
+PodPart = Literal["executor", "signals", "features", "feed"]
+
+
+class Authority(Part):
+    """Where the certificate of a CA lies: in a ConfigMap or in a Secret, of which pods see this key alone."""
+
+    config_map: str | None = None
+    secret: str | None = None
+    key: str = "ca.crt"
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Authority:
+        if (self.config_map is None) == (self.secret is None):
+            raise ValueError("name a config_map or a secret, and not both")
+        return self
+
+
+class KafkaUser(Part):
+    """Who the pods of one part are to Kafka."""
+
+    name: str
+    secret: str = Field(description="Secret with the password; the pods of this part alone have it.")
+    key: str = Field("password", description="Its key there, as Strimzi's KafkaUser has it.")
+
+
+class KafkaAccess(Part):
+    """How pods prove to Kafka who they are: TLS, and a SCRAM user with rights of its own for each part."""
+
+    mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256"] = "SCRAM-SHA-512"
+    ca: Authority | None = Field(None, description="Signed the brokers' certificates; null: the system's.")
+    users: dict[PodPart, KafkaUser] = Field(description="One for each part: executor, signals, features, feed.")
+
+    @model_validator(mode="after")
+    def _everybody_is_somebody(self) -> KafkaAccess:
+        missing = sorted(set(get_args(PodPart)) - set(self.users))
+        if missing:
+            raise ValueError(f"users: {', '.join(missing)} missing: name a user and its Secret for every part")
+        for what in ("name", "secret"):
+            if len({getattr(user, what) for user in self.users.values()}) < len(self.users):
+                raise ValueError(
+                    f"users: two parts share a {what}: who may write intents can trade, so give each its own"
+                )
+        return self
+
+
 class Services(Part):
     """Where an installation's shared services are."""
 
     bus: str = Field(description="Bus URL, e.g. kafka://kafka:9092.")
-    bus_ca: str | None = Field(None, description="ConfigMap with the brokers' CA (key ca.pem); null: the system's.")
+    kafka: KafkaAccess | None = Field(
+        None, description="TLS and users of the bus; null: plain text, where whoever reaches the brokers can trade."
+    )
     predictor: str = Field(description="HOST:PORT of the predictor's gRPC service.")
     broker_url: str = Field("", description="REST base for policies that name none; empty: Alpaca's own.")
     broker_ca: str | None = Field(None, description="ConfigMap with that broker's CA (key ca.pem); null: the system's.")
@@ -106,9 +153,6 @@ class Environment(Part):
 
     variables: dict[str, str] = Field(default_factory=dict, description="Plain settings.")
     secrets: list[str] = Field(default_factory=list, description="Secrets whose keys are variables, too.")
-
-
-PodPart = Literal["executor", "signals", "features", "feed"]
 
 
 class Election(Part):
@@ -137,7 +181,8 @@ class OperatorConfig(Part):
     )
     resources: Resources = Field(default_factory=Resources)
     environment: dict[PodPart, Environment] = Field(
-        default_factory=dict, description="By part: how each speaks to bus and stores (KAFKA_…, PGPASSWORD, …)."
+        default_factory=dict,
+        description="By part: what more its pods are told, for example how each speaks to the stores (PGPASSWORD, …).",
     )
     storage_class: str | None = Field(None, description="Of the journals' volumes; null: the cluster's default.")
     election: Election = Field(default_factory=Election)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from tests.unit.operators.worlds import CONFIG, NOW, conditions, message, policy, strategy, world
 from tradewind.execution.executor.config import ExecutorConfig
 from tradewind.execution.signals.config import SignalConfig
-from tradewind.operators.config import OperatorConfig
+from tradewind.operators.config import KafkaAccess, OperatorConfig
 from tradewind.operators.plan import policies, shared, strategies
 from tradewind.operators.plan.affected import affected
 from tradewind.operators.plan.following import configuration, site
@@ -25,15 +25,19 @@ from tradewind.streaming.feed.config import FeedConfig
 
 REPLAY = {"trained_until": 1_000, "end": 9_000, "speed": 60.0, "events": "events.parquet"}
 
+PARTS = ("executor", "signals", "features", "feed")
+KAFKA: dict[str, Any] = {
+    "ca": {"config_map": "kafka-ca"},
+    "users": {part: {"name": f"desk-{part}", "secret": f"kafka-{part}"} for part in PARTS},
+}
+
 
 def config(**data: Any) -> OperatorConfig:
     told = CONFIG.model_dump(mode="json")
     told["images"]["streaming"] = "streaming:1"
-    told["services"] |= {"data": {"dataset": "megacap", **data}, "broker_ca": "venue-ca", "bus_ca": "kafka-ca"}
+    told["services"] |= {"data": {"dataset": "megacap", **data}, "broker_ca": "venue-ca", "kafka": KAFKA}
     told["services"]["broker_url"] = "https://venue:8443"
-    told["environment"] = {
-        "features": {"variables": {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "secrets": ["kafka-features"]}
-    }
+    told["environment"] = {"features": {"variables": {"PGUSER": "feast"}, "secrets": ["feast"]}}
     return OperatorConfig.model_validate(told)
 
 
@@ -180,8 +184,15 @@ def test_each_pod_has_what_it_is_told_and_no_more() -> None:
     features = applied(plan)[FEATURES]["spec"]["template"]["spec"]
     feed = applied(plan)[JOB]["spec"]["template"]["spec"]
     (container,) = features["containers"]
-    assert {e["name"] for e in container["env"]} == {"KAFKA_CA_FILE", "KAFKA_SECURITY_PROTOCOL"}
-    assert container["envFrom"] == [{"secretRef": {"name": "kafka-features"}}]
+    assert {e["name"]: e.get("value") for e in container["env"]} == {
+        "KAFKA_CA_FILE": "/etc/tradewind/bus/ca.pem",
+        "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+        "KAFKA_SASL_PASSWORD": None,
+        "KAFKA_SASL_USERNAME": "desk-features",
+        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "PGUSER": "feast",
+    }
+    assert container["envFrom"] == [{"secretRef": {"name": "feast"}}]
     assert {m["mountPath"] for m in container["volumeMounts"]} == {
         "/run/tradewind",
         "/etc/tradewind/bus",
@@ -190,7 +201,8 @@ def test_each_pod_has_what_it_is_told_and_no_more() -> None:
     }
     (container,) = feed["containers"]
     keys = {e["name"]: e["valueFrom"]["secretKeyRef"]["name"] for e in container["env"] if "valueFrom" in e}
-    assert keys == {"APCA_API_KEY_ID": "market-data", "APCA_API_SECRET_KEY": "market-data"}
+    market = {"APCA_API_KEY_ID": "market-data", "APCA_API_SECRET_KEY": "market-data"}
+    assert keys == {**market, "KAFKA_SASL_PASSWORD": "kafka-feed"}
     assert "/etc/tradewind/broker" in {m["mountPath"] for m in container["volumeMounts"]}
     for pod in (features, feed):
         assert pod["automountServiceAccountToken"] is False
@@ -199,6 +211,21 @@ def test_each_pod_has_what_it_is_told_and_no_more() -> None:
         assert pod["containers"][0]["image"] == "streaming:1"
         assert pod["containers"][0]["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
     assert settings(plan, "feed")["probes_port"] == 9101
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"users": {}}, "executor, features, feed, signals missing"),
+        ({"users": KAFKA["users"] | {"feed": {"name": "other", "secret": "kafka-signals"}}}, "share a secret"),
+        ({"users": KAFKA["users"] | {"feed": {"name": "desk-signals", "secret": "other"}}}, "share a name"),
+        ({"ca": {}}, "name a config_map or a secret"),
+        ({"ca": {"config_map": "a", "secret": "b"}}, "name a config_map or a secret"),
+    ],
+)
+def test_every_part_is_a_user_of_its_own(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        KafkaAccess.model_validate(KAFKA | change)
 
 
 def empty(value: Any, path: str = "") -> list[str]:

@@ -65,13 +65,18 @@ def told(part: PodPart, config: OperatorConfig, keys: Sequence[Object] = ()) -> 
 
     What is empty is left out: the API server drops it, and then it would differ for ever.
     """
-    own = config.environment.get(part)
-    plain = dict(own.variables) if own else {}
-    if config.services.bus_ca:
-        plain["KAFKA_CA_FILE"] = f"{BUS_CA}/{CA_FILE}"
+    own, kafka = config.environment.get(part), config.services.kafka
+    plain, kept = dict(own.variables) if own else {}, list(keys)
+    if kafka is not None:
+        user = kafka.users[part]
+        plain |= {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": kafka.mechanism}
+        plain |= {"KAFKA_SASL_USERNAME": user.name}
+        plain |= {"KAFKA_CA_FILE": f"{BUS_CA}/{CA_FILE}"} if kafka.ca else {}
+        password = {"secretKeyRef": {"name": user.secret, "key": user.key}}
+        kept.append({"name": "KAFKA_SASL_PASSWORD", "valueFrom": password})
     found: dict[str, Any] = {}
-    if keys or plain:
-        found["env"] = [*keys, *({"name": name, "value": value} for name, value in sorted(plain.items()))]
+    if kept or plain:
+        found["env"] = [*kept, *({"name": name, "value": value} for name, value in sorted(plain.items()))]
     if own and own.secrets:
         found["envFrom"] = [{"secretRef": {"name": name}} for name in own.secrets]
     return found
@@ -105,8 +110,13 @@ class Volumes:
 
     def certificates(self, config: OperatorConfig, *, broker: bool = False) -> Volumes:
         """The CAs that the installation names."""
-        if config.services.bus_ca:
-            self.add("bus-ca", BUS_CA, {"configMap": {"name": config.services.bus_ca}})
+        kafka = config.services.kafka
+        if kafka is not None and kafka.ca is not None:
+            items = [{"key": kafka.ca.key, "path": CA_FILE}]
+            if kafka.ca.secret:
+                self.add("bus-ca", BUS_CA, {"secret": {"secretName": kafka.ca.secret, "items": items}})
+            else:
+                self.add("bus-ca", BUS_CA, {"configMap": {"name": kafka.ca.config_map, "items": items}})
         if broker and config.services.broker_ca:
             self.add("broker-ca", BROKER_CA, {"configMap": {"name": config.services.broker_ca}})
         return self
