@@ -8,6 +8,9 @@ from typing import Any
 import yaml
 
 from tests.cluster.plane import CHART, binaries
+from tests.unit.operators.worlds import NOW, policy, strategy, world
+from tradewind.operators.config import OperatorConfig
+from tradewind.operators.plan import policies, shared, strategies
 
 
 def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -29,3 +32,20 @@ def pods(documents: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Specs of the pods that documents make, by name."""
     made = {d["metadata"]["name"]: d["spec"]["template"]["spec"] for d in documents if "template" in d.get("spec", {})}
     return made | {d["metadata"]["name"]: d["spec"] for d in documents if d["kind"] == "Pod"}
+
+
+def labelled(documents: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Specs of the pods of an installation by what they are called: the chart's, and those that its operator makes."""
+    made = {
+        (d["spec"].get("template") or d)["metadata"]["labels"]["app.kubernetes.io/name"]: pods([d])
+        for d in documents
+        if pods([d])
+    }
+    told = found(documents, "ConfigMap", "tradewind-operator")["data"]["operator.json"]
+    config = OperatorConfig.model_validate_json(told)
+    of = world(policy(), strategy())
+    plans = [policies.plan(of, "paper", config, NOW), strategies.plan(of, "momentum", config, NOW)]
+    plans.append(shared.plan(of, shared.SHARED.name, config, NOW))
+    for document in (o for plan in plans for o in plan.apply if pods([o])):
+        made[document["metadata"]["labels"]["app.kubernetes.io/name"]] = pods([document])
+    return {name: next(iter(specs.values())) for name, specs in made.items()}

@@ -65,12 +65,19 @@ BAD = {
     "postgres.user=a;b": "postgres/user",
     "images.prefix=registry.example": "images/prefix",
     "venue.clock=sun": "venue/clock",
+    "monitoring.serviceMonitor=true": "'serviceMonitor' not allowed",
+    "monitoring.interval=0s": "monitoring/interval",
+    "kafka.security.userPrefix=a b": "kafka/security/userPrefix",
 }
 
 
-@pytest.mark.parametrize("name", SETS)
-def test_helm_finds_nothing_wrong(name: str) -> None:
-    told = [part for value in SETS[name] for part in ("--set", value)]
+# Whose kinds an API server need not know.
+MONITORED = ["monitoring.podMonitor=true", "monitoring.prometheusRule=true", "monitoring.dashboards=true"]
+
+
+@pytest.mark.parametrize("values", [*SETS.values(), MONITORED], ids=[*SETS, "monitored"])
+def test_helm_finds_nothing_wrong(values: list[str]) -> None:
+    told = [part for value in values for part in ("--set", value)]
     done = helm("lint", "--strict", str(CHART), *told)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -176,4 +183,5 @@ def test_the_chart_is_packaged_with_its_definitions(tmp_path: Path) -> None:
     with tarfile.open(next(tmp_path.glob("tradewind-*.tgz"))) as packed:
         names = set(packed.getnames())
     wanted = ["crds/riskpolicies.yaml", "crds/strategies.yaml", "files/install-test.py", "files/default-features.json"]
+    wanted += ["files/alerts.yaml", "files/dashboard.json"]
     assert {f"tradewind/{name}" for name in wanted} <= names

@@ -18,13 +18,10 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from tests.cluster.plane import CHART, ROOT
-from tests.cluster.rendering import found, helm, pods, render
+from tests.cluster.rendering import found, helm, labelled, render
 from tests.kafka.broker import free_ports, jars
-from tests.unit.operators.worlds import NOW, policy, strategy, world
 from tradewind.bus import ALL_TOPICS, Bus, BusError, KafkaBus
 from tradewind.bus.access import ACCESS
-from tradewind.operators.config import OperatorConfig
-from tradewind.operators.plan import policies, shared, strategies
 from tradewind.v1.control_pb2 import ControlMessage
 from tradewind.v1.market_pb2 import Bar
 from tradewind.v1.trading_pb2 import OrderIntent, Signal
@@ -37,23 +34,6 @@ STRIMZI = [
 OWN_USERS_ELSEWHERE = [*ELSEWHERE, "kafka.security.admin.secret=root", "kafka.security.admin.user=root"]
 PLAIN = [*ELSEWHERE, "kafka.security.protocol=PLAINTEXT"]
 ANNOUNCED = "tradewind-kafka:9092"
-
-
-def labelled(documents: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Specs of the pods of an installation by what they are called: the chart's, and those that its operator makes."""
-    made = {
-        (d["spec"].get("template") or d)["metadata"]["labels"]["app.kubernetes.io/name"]: pods([d])
-        for d in documents
-        if pods([d])
-    }
-    told = found(documents, "ConfigMap", "tradewind-operator")["data"]["operator.json"]
-    config = OperatorConfig.model_validate_json(told)
-    of = world(policy(), strategy())
-    plans = [policies.plan(of, "paper", config, NOW), strategies.plan(of, "momentum", config, NOW)]
-    plans.append(shared.plan(of, shared.SHARED.name, config, NOW))
-    for document in (o for plan in plans for o in plan.apply if pods([o])):
-        made[document["metadata"]["labels"]["app.kubernetes.io/name"]] = pods([document])
-    return {name: next(iter(specs.values())) for name, specs in made.items()}
 
 
 def variables(pod: dict[str, Any]) -> dict[str, Any]:

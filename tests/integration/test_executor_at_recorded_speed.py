@@ -178,6 +178,7 @@ def test_executor_and_venue_tell_how_they_are(desk: Desk) -> None:
         'tradewind_executor_rejected_total{account="paper"} 1.0',
         'tradewind_executor_connected{account="paper"} 1.0',
         'tradewind_executor_kill_switch{account="paper"} 0.0',
+        'tradewind_executor_breaker{account="paper",dependency="broker_stream"} 0.0',
         'tradewind_executor_total_seconds_count{account="paper"} 1.0',
         'tradewind_bus_records_read_total{topic="intents"} 2.0',
     ):

@@ -12,7 +12,7 @@ from tradewind.v1 import trading_pb2
 
 # By the native engine's numbers (ExitReason, RejectionCategory).
 _EXITS = ("", "stop_loss", "take_profit", "limit_breach")
-_BREAKERS = ("broker_rest", "broker_stream", "market_data", "estimates")
+BREAKERS = ("broker_rest", "broker_stream", "market_data", "estimates")
 _BREAKER_STATES = ("closed", "open", "half_open")
 _CATEGORIES = ("", "transient", "persistent", "manual")
 
@@ -135,7 +135,7 @@ def risk_state(account: str, time: int, stats: Mapping[str, Any], policy_generat
         trades_today=risk["trades_today"],
         policy_generation=policy_generation,
         rejections=stats["rejections"],
-        breakers={name: _BREAKER_STATES[risk[name]] for name in _BREAKERS},
+        breakers={name: _BREAKER_STATES[risk[name]] for name in BREAKERS},
     )
 
 

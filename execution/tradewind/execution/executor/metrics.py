@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from tradewind.execution.executor.messages import BREAKERS
 from tradewind.native.executor import Executor
 
 _COUNTS = {
@@ -56,6 +57,12 @@ class ExecutorMetrics(Collector):
             gauge = GaugeMetricFamily(f"tradewind_executor_{name}", words, labels=["account"])
             gauge.add_metric([self._account], value)
             yield gauge
+        breakers = GaugeMetricFamily(
+            "tradewind_executor_breaker", "0 closed, 1 open, 2 half open.", labels=["account", "dependency"]
+        )
+        for name in BREAKERS:
+            breakers.add_metric([self._account, name], stats["risk"][name])
+        yield breakers
         yield from self._latencies()
 
     def _latencies(self) -> Iterator[Metric]:
