@@ -11,7 +11,7 @@ import yaml
 
 from tests.cluster.conftest import CHART, Cluster
 from tests.cluster.plane import VALUES
-from tests.cluster.rendering import found, helm, pods, render
+from tests.cluster.rendering import found, helm, labelled, pods, render
 from tradewind.console.default_features import default_features
 from tradewind.execution.venue.config import VenueConfig
 from tradewind.operators.config import OperatorConfig
@@ -51,7 +51,8 @@ SETS: dict[str, list[str]] = {
         "mlflow.artifacts=s3://models/here",
         "mlflow.envSecret=s3",
         "storageClass=fast",
-        "priorityClassName=system-cluster-critical",
+        "priorityClasses.create=false",
+        "priorityClasses.services=system-cluster-critical",
     ],
 }
 BAD = {
@@ -89,7 +90,13 @@ def test_an_api_server_takes_it_whole_and_without_a_warning(name: str, cluster: 
     documents = render(SETS[name])
     for document in documents:
         document["metadata"].pop("namespace", None)
+    # A pod is refused whose class isn't there, and a dry run makes none.
+    classes = [document for document in documents if document["kind"] == "PriorityClass"]
+    if classes:
+        cluster.apply(*classes)
     done = cluster.run("apply", "--dry-run=server", "--validate=strict", "-f", "-", given=yaml.safe_dump_all(documents))
+    for one in classes:
+        cluster.ok("delete", "priorityclass", one["metadata"]["name"])
     assert done.returncode == 0, done.stderr
     # Not a fault of the chart: the session's definitions were applied by another way.
     warnings = [w for w in done.stderr.splitlines() if "last-applied-configuration" not in w]
@@ -143,6 +150,26 @@ def test_the_processes_understand_what_they_are_told() -> None:
         recorder = found(documents, "ConfigMap", "tradewind-recorder")["data"]["config.json"]
         assert RecorderConfig.model_validate_json(recorder).bus == operator.services.bus
         VenueConfig.model_validate_json(found(documents, "ConfigMap", "tradewind-venue")["data"]["config.json"])
+
+
+def test_executors_go_first_and_ray_goes_last() -> None:
+    documents = render([*SETS["trying out"], "ray.workers.replicas=1"])
+    value = {d["metadata"]["name"]: d["value"] for d in documents if d["kind"] == "PriorityClass"}
+    made = {name: value[pod["priorityClassName"]] for name, pod in labelled(documents).items()}
+    assert set(made) >= {"executor", "signals", "features", "feed", "kafka", "recorder", "operator", "ray"}
+    executor, ray = made.pop("executor"), made.pop("ray")
+    assert all(ray < other < executor for other in made.values())
+    assert len(value) == 3
+
+
+def test_priority_classes_are_the_cluster_s_where_it_has_some() -> None:
+    named = ["priorityClasses.executors=first", "priorityClasses.ray=last"]
+    made = labelled(render([*named, "priorityClasses.create=false"]))
+    classes = {name: pod.get("priorityClassName") for name, pod in made.items()}
+    assert {name: one for name, one in classes.items() if one} == {"executor": "first", "ray": "last"}
+    documents = render(named)
+    assert [d["metadata"]["name"] for d in documents if d["kind"] == "PriorityClass"] == ["here-tradewind-services"]
+    assert labelled(documents)["executor"]["priorityClassName"] == "first"
 
 
 def test_whoever_speaks_to_ray_has_its_token() -> None:

@@ -40,9 +40,18 @@ labels:
 {{- end -}}
 {{- end -}}
 
-{{/* What every pod of the chart has: include "tradewind.pod" (list $ UID) */}}
+{{/* Name of a priority class, if there is one: include "tradewind.priority" (list $ "executors") */}}
+{{- define "tradewind.priority" -}}
+{{- $root := index . 0 -}}
+{{- $own := ternary (printf "%s-%s-%s" $root.Release.Namespace (include "tradewind.fullname" $root) (index . 1)) "" $root.Values.priorityClasses.create -}}
+{{ get $root.Values.priorityClasses (index . 1) | default $own }}
+{{- end -}}
+
+{{/* What every pod of the chart has: include "tradewind.pod" (list $ UID), and the priority class where it isn't services'. */}}
 {{- define "tradewind.pod" -}}
 {{- $root := index . 0 -}}
+{{- $class := "services" -}}
+{{- if gt (len .) 2 }}{{ $class = index . 2 }}{{ end -}}
 enableServiceLinks: false
 automountServiceAccountToken: false
 securityContext:
@@ -61,7 +70,7 @@ nodeSelector: {{ toJson . }}
 {{- with $root.Values.tolerations }}
 tolerations: {{ toJson . }}
 {{- end }}
-{{- with $root.Values.priorityClassName }}
+{{- with include "tradewind.priority" (list $root $class) }}
 priorityClassName: {{ . }}
 {{- end }}
 {{- end -}}

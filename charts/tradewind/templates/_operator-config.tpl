@@ -34,6 +34,15 @@
     "features": {"secrets": [{{ include "tradewind.postgres.secret" . | quote }}, {{ include "tradewind.redis.secret" . | quote }}]}
   },
   "resources": {{ toJson .Values.operator.podResources }},
+  "priority_classes": {
+    {{- $services := include "tradewind.priority" (list $ "services") }}
+    {{- range $part := list "signals" "features" "feed" }}
+    {{- with $services }}
+    {{ quote $part }}: {{ quote . }},
+    {{- end }}
+    {{- end }}
+    "executor": {{ include "tradewind.priority" (list $ "executors") | default nil | toJson }}
+  },
   "storage_class": {{ .Values.storageClass | default nil | toJson }},
   "election": {
     "lease_s": {{ int .Values.operator.election.leaseSeconds }},

@@ -184,6 +184,9 @@ class OperatorConfig(Part):
         default_factory=dict,
         description="By part: what more its pods are told, for example how each speaks to the stores (PGPASSWORD, …).",
     )
+    priority_classes: dict[PodPart, str | None] = Field(
+        default_factory=dict, description="Priority class of the pods of a part; null: the cluster's default."
+    )
     storage_class: str | None = Field(None, description="Of the journals' volumes; null: the cluster's default.")
     election: Election = Field(default_factory=Election)
     port: int = Field(9101, ge=0, le=65535, description="Serves /metrics, /livez and /readyz; 0 takes a free one.")

@@ -9,7 +9,7 @@ from tradewind.operators.config import OperatorConfig
 from tradewind.operators.plan import podspec
 from tradewind.operators.plan.difference import fingerprint
 from tradewind.operators.plan.model import LABEL_POLICY, LABEL_STRATEGY, Object
-from tradewind.operators.plan.podspec import CONFIG_DIR, FIXED, POD, RESTRICTED, chosen, exactly
+from tradewind.operators.plan.podspec import CONFIG_DIR, FIXED, RESTRICTED, chosen, exactly
 from tradewind.planning import Workload
 from tradewind.planning.pods import EXECUTOR_METRICS_PORT, PROBES_PORT, STATE_DIR
 from tradewind.specs.base import API_VERSION
@@ -93,7 +93,7 @@ def signals(document: Object, workload: Workload, config: OperatorConfig) -> lis
         "securityContext": RESTRICTED,
         "volumeMounts": volumes.mounts,
     }
-    pod = {**POD, "containers": [container], "volumes": volumes.volumes}
+    pod = {**podspec.pod("signals", config), "containers": [container], "volumes": volumes.volumes}
     spec = {
         "replicas": 1,
         "strategy": {"type": "Recreate"},  # two of one consumer group would each see half of the vectors
@@ -165,7 +165,7 @@ def _executor_pod(
         {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
     ]
     return {
-        **POD,
+        **podspec.pod("executor", config),
         "serviceAccountName": name,
         "initContainers": [follower],
         "containers": [executor],

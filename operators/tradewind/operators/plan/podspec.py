@@ -20,7 +20,7 @@ RESTRICTED = {
     "readOnlyRootFilesystem": True,
     "capabilities": {"drop": ["ALL"]},
 }
-POD: dict[str, Any] = {
+_POD: dict[str, Any] = {
     "automountServiceAccountToken": False,
     "enableServiceLinks": False,
     "terminationGracePeriodSeconds": 30,
@@ -32,6 +32,12 @@ POD: dict[str, Any] = {
         "seccompProfile": {"type": "RuntimeDefault"},
     },
 }
+
+
+def pod(part: PodPart, config: OperatorConfig) -> dict[str, Any]:
+    """The specification that every pod of a part begins with."""
+    chosen_class = config.priority_classes.get(part)
+    return {**_POD, **({"priorityClassName": chosen_class} if chosen_class else {})}
 
 
 def labels(part: str, instance: str, **own: str) -> dict[str, str]:

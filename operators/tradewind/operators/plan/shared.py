@@ -143,7 +143,7 @@ def _template(workload: Workload, part: Any, config: OperatorConfig) -> Object:
             "labels": _tags(part, workload.name),
             "annotations": {podspec.FIXED: fingerprint(workload.config)},
         },
-        "spec": {**podspec.POD, "containers": [container], "volumes": volumes.volumes},
+        "spec": {**podspec.pod(part, config), "containers": [container], "volumes": volumes.volumes},
     }
 
 
