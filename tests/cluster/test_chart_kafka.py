@@ -17,6 +17,7 @@ import yaml
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from tests.cluster.conftest import Cluster
 from tests.cluster.plane import CHART, ROOT
 from tests.cluster.rendering import found, helm, labelled, render
 from tests.kafka.broker import free_ports, jars
@@ -303,3 +304,29 @@ def test_the_topics_are_there_and_no_other(installed: Installed) -> None:
         assert isinstance(bus, KafkaBus)
         names = bus.admin.list_topics(timeout=10).topics
         assert sorted(name for name in names if not name.startswith("__")) == sorted(ALL_TOPICS)
+
+
+def test_a_new_password_takes_the_place_of_the_old(installed: Installed) -> None:
+    """Last, since the user is another's afterwards."""
+    (Path(installed.mounted("provision")["/run/users"]) / "install-test").write_text("renewed")
+    assert installed.provision().returncode == 0
+    with installed.bus("install-test", KAFKA_SASL_PASSWORD="renewed") as bus:
+        assert bus.end_offset("control") == 0
+    with pytest.raises(BusError, match="does not let principal install-test in"):
+        installed.bus("install-test")
+
+
+def test_an_upgrade_keeps_passwords_and_certificates(cluster: Cluster) -> None:
+    first = [d for d in render(["venue.enabled=true"]) if d["kind"] == "Secret"]
+    assert len(first) >= 12
+    for secret in first:
+        secret["metadata"].pop("namespace", None)
+    cluster.apply(*first)
+    told = [f"--kubeconfig={cluster.kubeconfig}", f"--namespace={cluster.namespace}", "--set", "venue.enabled=true"]
+    done = helm("template", "tradewind", str(CHART), "--dry-run=server", *told)
+    assert done.returncode == 0, done.stderr
+    then = [d for d in yaml.safe_load_all(done.stdout) if d and d["kind"] in ("Secret", "ConfigMap")]
+    secrets_then = {d["metadata"]["name"]: d["data"] for d in then if d["kind"] == "Secret"}
+    assert secrets_then == {d["metadata"]["name"]: d["data"] for d in first}
+    ca = secrets_then["tradewind-kafka-tls"]["ca.crt"]
+    assert found(then, "ConfigMap", "tradewind-kafka-ca")["data"]["ca.crt"] == base64.b64decode(ca).decode()
