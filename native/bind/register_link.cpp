@@ -213,6 +213,16 @@ void push_control(ExecutorRuntime& runtime, const std::string& kind, const std::
   out["broken_invariant"] = stats.broken_invariant;
   out["risk"] = dict_of(stats.risk, nullptr);
   out["account"] = dict_of(stats.account, nullptr);
+  py::list remains;
+  for (const Remains& left : stats.remains) {
+    py::dict entry;
+    entry["strategy"] = left.strategy.str();
+    entry["orders"] = left.orders;
+    entry["positions"] = left.positions;
+    entry["refused"] = std::string(left.refused == RejectCode::kOk ? std::string_view() : to_string(left.refused));
+    remains.append(entry);
+  }
+  out["remains"] = remains;
   return out;
 }
 

@@ -76,6 +76,7 @@ std::vector<Scenario> scenarios() {
          i.plan = {.algorithm = Algorithm::kTwap, .duration = 2 * kSecond, .interval = kSecond};
          i.take_profit = dollars(110);
        })},
+      {C::kStrategyLeaving, [](EngineConfig& c) { c.strategies[0].leaving = Leaving::kKeep; }, want(1)},
       {C::kKillSwitch, nothing,
        [](Desk& d) {
          d.halt(false);

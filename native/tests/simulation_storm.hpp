@@ -35,6 +35,7 @@ class Storm {
     for (int i = 0; i < events && fault_.empty(); ++i) {
       now_ += static_cast<Time>(random_() % 3) * kSecond / 2;
       act(random_() % 16);
+      if (chance(200)) remove_a_strategy();
     }
   }
 
@@ -50,7 +51,8 @@ class Storm {
       for (const char* s : kStormSymbols) bar_of(s);
       feed(TimeUpdate{});
       control(ControlKind::kFlush);
-      if (i > 20 && engine().working_orders() == 0 && engine().pending_requests() == 0 && queue_.empty()) break;
+      const bool idle = engine().working_orders() == 0 && engine().pending_requests() == 0 && queue_.empty();
+      if (i > 20 && idle && (still_there().empty() || i > 100)) break;
     }
   }
 
@@ -59,6 +61,7 @@ class Storm {
     if (!fault_.empty()) return fault_;
     if (!broker_.faults.empty()) return broker_.faults.front();
     if (engine().working_orders() != 0) return "an order never ended";
+    if (const std::string rest = still_there(); !rest.empty()) return rest;
     for (const char* s : kStormSymbols) {
       if (witness_.delivered_position(s) != broker_.positions[s])
         return std::string(s) + ": the broker's last word is missing";
@@ -73,6 +76,9 @@ class Storm {
     all["replaced"] += static_cast<std::uint64_t>(broker_.replaced);
     all["duplicate refused by the broker"] += static_cast<std::uint64_t>(broker_.duplicates_refused);
     for (const auto& [id, times] : asked_) all["order sent again"] += times > 1 ? 1 : 0;
+    std::vector<Remains> left;
+    engine().remains(left);
+    all["deleted and flat"] += how_ == Leaving::kFlatten && left.at(0).positions == 0 ? 1 : 0;
     for (std::size_t c = 1; c < kRejectCodeCount; ++c) {
       all["code " + std::string(kRejectCodes[c].name)] += engine().counts().rejections[c];
     }
@@ -96,6 +102,29 @@ class Storm {
     engine_ = std::make_unique<DurableEngine>(path_, config_, SyncPolicy::kNone);
     if (!journaled_.empty() && engine().state_hash() != journaled_) fault_ = "the journal gave other books back";
     link(BrokerEventKind::kLinkUp);
+  }
+
+  // At most one a day, and two are left; now and then the process finds the new configuration when it starts.
+  void remove_a_strategy() {
+    if (how_ != Leaving::kNo || !fault_.empty()) return;
+    how_ = static_cast<Leaving>(1 + random_() % 3);
+    ++reached_["deleted " + std::to_string(static_cast<int>(how_))];
+    StrategyConfig& gone = config_.strategies[random_() % config_.strategies.size()];
+    gone.leaving = how_;
+    if (how_ != Leaving::kKeep) witness_.deleted(gone.uid);
+    if (!chance(4)) return engine_->reconfigure(config_);
+    journaled_ = engine().state_hash();
+    restart();
+  }
+
+  // What is left of the deleted strategy although nothing is in its way; empty: nothing.
+  [[nodiscard]] std::string still_there() const {
+    std::vector<Remains> all;
+    engine().remains(all);
+    if (all.empty() || how_ == Leaving::kKeep || engine().kill_switch()) return "";
+    if (all[0].refused != RejectCode::kOk) return "";
+    if (all[0].orders != 0) return "a deleted strategy still has an order";
+    return how_ == Leaving::kFlatten && all[0].positions != 0 ? "a deleted strategy still has a position" : "";
   }
 
   void act(std::uint64_t what) {
@@ -379,6 +408,7 @@ class Storm {
   std::set<std::string> unexpected_;  // orders that arrived late
   std::vector<BrokerRequest> late_;   // given up by the link, and still on their way
   std::string fault_;
+  Leaving how_ = Leaving::kNo;  // a strategy was deleted
 };
 
 }  // namespace tradewind::testing

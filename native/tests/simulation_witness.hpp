@@ -63,6 +63,8 @@ class Witness {
  public:
   Witness(const FakeBroker& broker, Reached& reached) : broker_(broker), reached_(reached) {}
 
+  // Nothing of it is accepted from here on.
+  void deleted(const StrategyId& strategy) { gone_ = strategy; }
   void asked_snapshot(std::uint64_t request) { snapshot_ = request; }
   void priced(const std::string& symbol, Money price) { prices_[symbol] = price; }
 
@@ -122,6 +124,9 @@ class Witness {
           fault = "a cut that does not only reduce";
         state = to_string(order->state);
       }
+      const auto* v = std::get_if<IntentVerdict>(&r);
+      if (v != nullptr && v->accepted && v->slice == 0 && !gone_.empty() && v->strategy == gone_ && fault.empty())
+        fault = "an intent of a deleted strategy was accepted";
     }
     return fault;
   }
@@ -187,6 +192,7 @@ class Witness {
  private:
   const FakeBroker& broker_;
   Reached& reached_;
+  StrategyId gone_;                                // deleted
   std::uint64_t snapshot_ = 0;                     // the one that is being read
   std::map<std::string, std::int64_t> delivered_;  // by client order id: the highest cumulative fill told
   std::map<std::string, Money> prices_;            // as the engine has them

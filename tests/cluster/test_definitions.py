@@ -230,7 +230,7 @@ def test_get_shows_what_matters_and_selects_by_field(cluster: Cluster) -> None:
         STRATEGY, changed(STRATEGY, metadata__name="trend", spec__riskPolicy="other", spec__mode="DryRun"), RISK_POLICY
     )
     header, *rows = cluster.ok("get", "strat").splitlines()
-    assert header.split() == ["NAME", "MODE", "POLICY", "READY", "AGE"]
+    assert header.split() == ["NAME", "MODE", "POLICY", "MODEL", "TRAINED", "GATES", "READY", "AGE"]
     assert [row.split()[:3] for row in rows] == [["momentum", "Paper", "paper"], ["trend", "DryRun", "other"]]
     header, row = cluster.ok("get", "rp").splitlines()
     assert header.split() == ["NAME", "ACCOUNT", "KILL", "READY", "AGE"]

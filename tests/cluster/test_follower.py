@@ -147,7 +147,9 @@ def test_the_executors_cpus_are_noted_on_its_pod(cluster: Cluster, follower: tup
     record.write_text(json.dumps({"generation": 1, "problem": "", "pid": 1, "cpus": [3], "of": 8}))
     noted = r"jsonpath={.metadata.annotations.tradewind\.dev/executor}"
     note = eventually(lambda: cluster.ok("get", "pod", "executor-paper-0", "-o", noted))
-    assert Note.model_validate_json(note) == Note(cpus=[3], of=8, connected=None, kill_switch=None)
+    known = [cluster.get("strategy", "momentum")["metadata"]["uid"]]
+    expected = Note(cpus=[3], of=8, connected=None, kill_switch=None, strategies=known, remains={})
+    assert Note.model_validate_json(note) == expected
     # An operator that comes tells everybody.
     operator = OperatorProcess(cluster, out.parent, "later")
     try:

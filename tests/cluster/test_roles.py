@@ -36,8 +36,8 @@ def verbs(text: str) -> set[tuple[str, str]]:
 
 
 OPERATOR = """
-    riskpolicies.tradewind.dev: get list watch
-    strategies.tradewind.dev: get list watch
+    riskpolicies.tradewind.dev: get list watch patch
+    strategies.tradewind.dev: get list watch patch
     riskpolicies.tradewind.dev/status: patch
     strategies.tradewind.dev/status: patch
     riskpolicies.tradewind.dev/finalizers: update

@@ -56,7 +56,7 @@ struct OrderTerms {
 };
 
 // Why an order closes a position, or a part of one, that no intent asked to close.
-enum class ExitReason : std::uint8_t { kNone = 0, kStopLoss = 1, kTakeProfit = 2, kLimitBreach = 3 };
+enum class ExitReason : std::uint8_t { kNone = 0, kStopLoss = 1, kTakeProfit = 2, kLimitBreach = 3, kDeleted = 4 };
 
 // ---- inputs -------------------------------------------------------------------------------------------------------
 

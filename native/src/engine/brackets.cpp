@@ -1,5 +1,8 @@
 // Core: stop-loss and take-profit of a strategy's position, held by the engine and not by the broker: see
 // docs/decisions for why. Crossed by a bar, the position's target becomes zero and is traded at the market.
+#include <array>
+#include <string_view>
+
 #include "state.hpp"
 
 namespace tradewind {
@@ -24,7 +27,7 @@ void Engine::State::check_brackets(std::uint32_t symbol, const BarUpdate& bar) {
   for (std::size_t k = 0; k < strategy_count; ++k) {
     Sub& s = sub(k, symbol);
     const std::int64_t position = s.book.position;
-    const bool leaving = s.exit == ExitReason::kStopLoss || s.exit == ExitReason::kTakeProfit;
+    const bool leaving = s.exit != ExitReason::kNone && s.exit != ExitReason::kLimitBreach;
     if (position == 0 || leaving) continue;
     const Money stop = s.stop_loss, take = s.take_profit;
     const bool is_long = position > 0;
@@ -46,9 +49,10 @@ void Engine::State::leave(Sub& s, std::uint32_t symbol, ExitReason reason) {
   bool undecided = false;
   for (std::size_t k = 0; k < strategy_count; ++k) undecided = undecided || sub(k, symbol).phase == SubPhase::kPending;
   if (!undecided) want_reroute(state);
-  alert(Severity::kInfo, config.symbols[symbol].symbol,
-        reason == ExitReason::kStopLoss ? "a stop-loss was reached; the position is closed"
-                                        : "a take-profit was reached; the position is closed");
+  constexpr std::array<std::string_view, 5> said = {"", "a stop-loss was reached; the position is closed",
+                                                    "a take-profit was reached; the position is closed", "",
+                                                    "the strategy is deleted; its position is closed"};
+  alert(Severity::kInfo, config.symbols[symbol].symbol, said[static_cast<std::size_t>(reason)]);
 }
 
 // As the intent says, but for type and limit, which its schedule may change from slice to slice.

@@ -176,6 +176,15 @@ SymbolConfig parse_symbol(const json::value& value, const std::string& where) {
   return s;
 }
 
+constexpr std::array<std::string_view, 4> kLeavingNames = {"", "keep", "cancel", "flatten"};
+
+Leaving parse_leaving(const json::value& value, const std::string& where) {
+  for (std::size_t i = 1; i < kLeavingNames.size() && value.is_string(); ++i) {
+    if (std::string_view(value.get_string()) == kLeavingNames[i]) return static_cast<Leaving>(i);
+  }
+  throw ConfigError(where + ".leaving: give keep, cancel or flatten, or null while it stays");
+}
+
 StrategyConfig parse_strategy(const json::value& value, const std::string& where) {
   Fields f(value, where);
   StrategyConfig s;
@@ -189,6 +198,7 @@ StrategyConfig parse_strategy(const json::value& value, const std::string& where
   f.whole("order_ttl_ns", s.order_ttl, 0);
   if (const auto* v = f.find("accept_fill")) s.accept_fill = f.ratio_of(*v, "accept_fill");
   f.flag("rests_overnight", s.rests_overnight);
+  if (const auto* v = f.find("leaving"); v != nullptr && !v->is_null()) s.leaving = parse_leaving(*v, where);
   f.done();
   return s;
 }
@@ -388,6 +398,7 @@ std::string canonical_json(const EngineConfig& c) {
                           {"rests_overnight", s.rests_overnight},
                           {"accept_fill", ratio(s.accept_fill)}};
     if (s.order_ttl != kAbsent) strategy["order_ttl_ns"] = s.order_ttl;
+    if (s.leaving != Leaving::kNo) strategy["leaving"] = kLeavingNames[static_cast<std::size_t>(s.leaving)];
     strategies.push_back(std::move(strategy));
   }
   json::object limits;

@@ -20,6 +20,7 @@ Engine::State::State(EngineConfig c)
       symbols(symbol_count),
       subs(symbol_count * strategy_count),
       works(subs.size()),
+      departures(strategy_count),
       tapes(symbol_count),
       intents(config.max_intents),
       intent_index(config.max_intents),

@@ -45,7 +45,9 @@ std::uint32_t Engine::State::remember_intent(const Intent& intent) {
 
 RejectCode Engine::State::intent_fault(const Intent& intent) const {
   if (intent.id.empty()) return RejectCode::kIntentInvalid;
-  if (strategy_index.find(intent.strategy) == kNil) return RejectCode::kUnknownStrategy;
+  const std::uint32_t strategy = strategy_index.find(intent.strategy);
+  if (strategy == kNil) return RejectCode::kUnknownStrategy;
+  if (config.strategies[strategy].leaving != Leaving::kNo) return RejectCode::kStrategyLeaving;
   const std::uint32_t symbol = symbol_index.find(intent.symbol);
   if (symbol == kNil) return RejectCode::kUnknownSymbol;
   const bool type_known = intent.order_type != OrderType::kNone && intent.order_type <= OrderType::kTrailingStop;
@@ -136,6 +138,7 @@ void Engine::State::verdict(const Intent& intent, bool accepted, RejectCode code
 void Engine::State::reject_sub(Sub& s, RejectCode code, const ShortText& message) {
   const IntentEntry& entry = intents[s.intent];
   verdict(entry.intent, false, code, message, {}, s.phase == SubPhase::kActive ? entry.slices + 1 : 0);
+  exit_failed(s, code);
   idle(s);
 }
 

@@ -231,6 +231,7 @@ void Engine::State::finished(Order& order) {
     const bool again = contributed && tries_again(order, s);
     if (again && order.cancel == CancelReason::kTimeout) ++intents[s.intent].timeouts;
     if (s.phase == SubPhase::kActive && contributed && !goes_on && !again) {
+      exit_failed(s, order.code);
       if (order.state == OrderState::kRejected)
         idle(s);
       else

@@ -65,6 +65,9 @@ void Engine::State::carry_over(const State& old) {
       }
     }
   }
+  for (std::size_t k = 0; k < old.strategy_count; ++k) {
+    if (strategy_of[k] != kNil) departures[strategy_of[k]] = old.departures[k];
+  }
   // Old slots keep their numbers, so that nothing that points to them must be changed.
   const auto keep = [](auto& pool, const auto& from, auto used) {
     std::size_t needed = 0;

@@ -43,7 +43,10 @@ void Engine::State::flush() {
   evaluate();
   advance_works();
   const bool sending = ready && !kill.latched && !shutdown;
-  if (sending) cut_positions();
+  if (sending) {
+    leave_strategies();
+    cut_positions();
+  }
   for (std::uint32_t s = 0; s < symbol_count; ++s) {
     if (!symbols[s].dirty) continue;
     if (sending) {
@@ -66,6 +69,7 @@ void Engine::State::route_when_quiet() {
   }
   rerouting = any;
   if (!any || pending_requests() != 0) return;
+  leave_strategies();
   for (std::uint32_t s = 0; s < symbol_count; ++s) {
     if (symbols[s].reroute) route(s);
   }

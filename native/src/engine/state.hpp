@@ -212,6 +212,13 @@ enum Breach : std::uint32_t {
   kBreachGroup = 128,
 };
 
+// How the positions of a strategy that is being deleted are got rid of.
+struct Departure {
+  RejectCode refused = RejectCode::kOk;
+  Time next = 0;  // no further try before
+  std::uint32_t tries = 0;
+};
+
 struct Totals {
   Int128 value = 0, gross = 0, net_long = 0, net_short = 0, shorts = 0, pending = 0;
   std::int64_t held = 0;
@@ -243,6 +250,7 @@ struct Engine::State {
   std::vector<SymbolState> symbols;
   std::vector<Sub> subs;                              // symbol * strategy_count + strategy
   std::vector<Work> works;                            // beside `subs`
+  std::vector<Departure> departures;                  // by strategy
   std::vector<MarketTape> tapes;                      // by symbol
   Time work_next = std::numeric_limits<Time>::max();  // no slice begins before
   std::vector<Int128> sector_gross;
@@ -446,6 +454,12 @@ struct Engine::State {
   void shrink_by_symbol();
   void shrink_by_estimates();
   void cut(std::uint32_t symbol, std::int64_t held);
+
+  // leaving.cpp
+  void leave_strategies();
+  void try_exit(std::size_t strategy, std::uint32_t symbol);
+  void exit_failed(const Sub& s, RejectCode code);
+  void hold_exits(std::size_t strategy, std::uint32_t symbol, RejectCode code);
 
   // portfolio.cpp
   void on_estimate(const RiskEstimate& estimate);

@@ -192,6 +192,7 @@ ExecutorStats ExecutorRuntime::stats() {
     stats.counts = engine.counts();
     stats.risk = engine.risk();
     stats.account = engine.account();
+    engine.remains(stats.remains);
     stats.last_sequence = durable.last_sequence();
     stats.working_orders = engine.working_orders();
     stats.decision_hash = engine.decision_hash();

@@ -55,6 +55,7 @@ class StrategyEntry(TypedDict):
     order_ttl_ns: NotRequired[int]  # an older order is cancelled; 0 = never, absent: the engine's
     accept_fill: NotRequired[float]  # filled to this share when its time is up, an order counts as done
     rests_overnight: NotRequired[bool]  # decides on daily bars: its orders may wait for the next open
+    leaving: NotRequired[Literal["keep", "cancel", "flatten"] | None]  # is being deleted: what becomes of what it has
 
 
 class Limits(TypedDict):

@@ -207,7 +207,10 @@ class Executor:
         return self._native.decision_hash()
 
     def stats(self) -> dict[str, Any]:
-        """Counts, hashes, ``risk`` and ``account``, ``outstanding`` requests, ``broken_invariant`` ("" = none)."""
+        """Counts, hashes, ``risk`` and ``account``, ``outstanding`` requests, ``broken_invariant`` ("" = none).
+
+        ``remains``: of each strategy that is being deleted, how many symbols it has ``orders`` and ``positions`` in,
+        and the code for which closing them was ``refused`` ("" = none)."""
         return self._native.stats()
 
     def latencies(self) -> dict[str, dict[str, int]]:

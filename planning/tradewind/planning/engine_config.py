@@ -6,7 +6,7 @@ are decimal text.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -24,10 +24,11 @@ EXTENDED_BEFORE, EXTENDED_AFTER = "330m", "4h"
 HALVED = 0.5  # what the volatility index's first threshold does to exposure
 
 
-def engine_config(policy: RiskPolicy, strategies: Sequence[Strategy]) -> dict[str, Any]:
+def engine_config(policy: RiskPolicy, strategies: Sequence[Strategy], deleted: Collection[str] = ()) -> dict[str, Any]:
     """Configuration of the engine of `policy` with the strategies that trade on it.
 
-    Raises ValueError when a strategy is not bound to the policy.
+    Of those whose UIDs are in `deleted` it deals with what is left, as their onDelete says. Raises ValueError when a
+    strategy is not bound to the policy.
     """
     name = policy.metadata.name
     for strategy in strategies:
@@ -57,6 +58,7 @@ def engine_config(policy: RiskPolicy, strategies: Sequence[Strategy]) -> dict[st
                 "rests_overnight": s.spec.bars == "1d",
                 "order_ttl_ns": _timeout(s),
                 "accept_fill": s.spec.execution.accept_fill,
+                "leaving": s.spec.on_delete.lower() if s.uid in deleted else None,
             }
             for s in sorted(strategies, key=lambda s: s.uid)
         ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -265,8 +265,11 @@ def model_alias(strategy: Strategy, strategies: Sequence[Strategy]) -> str:
     return "champion" if any(s.spec.mode == "Live" for s in sharing) else "candidate"
 
 
-def executor(policy: RiskPolicy, strategies: Sequence[Strategy], site: Site) -> Workload:
-    """The executor of an account. Raises ValueError when a document says what the engine can't do."""
+def executor(policy: RiskPolicy, strategies: Sequence[Strategy], site: Site, deleted: Collection[str] = ()) -> Workload:
+    """The executor of an account; `deleted` as `engine_config` takes it.
+
+    Raises ValueError when a document says what the engine can't do.
+    """
     runtime = policy.spec.execution
     simulated = site.venue_port is not None
     name = policy.metadata.name
@@ -277,7 +280,7 @@ def executor(policy: RiskPolicy, strategies: Sequence[Strategy], site: Site) -> 
             "bus": site.bus,
             "group": f"executor-{name}",
             "account": name,
-            **executor_policy(policy, strategies),
+            **executor_policy(policy, strategies, deleted),
             "clock": "wall" if site.replay is None else "lockstep" if site.replay.lockstep else "recorded",
             "state_dir": f"{site.state_dir}/executors",
             "sync": runtime.sync.lower(),
@@ -298,12 +301,14 @@ def executor(policy: RiskPolicy, strategies: Sequence[Strategy], site: Site) -> 
     )
 
 
-def executor_policy(policy: RiskPolicy, strategies: Sequence[Strategy]) -> dict[str, Any]:
+def executor_policy(
+    policy: RiskPolicy, strategies: Sequence[Strategy], deleted: Collection[str] = ()
+) -> dict[str, Any]:
     """The part of an executor's configuration that it takes over while it runs."""
     limits, kill = policy.spec.limits, policy.spec.kill_switch
     return {
         "policy_generation": policy.metadata.generation,
-        "engine": engine_config(policy, strategies),
+        "engine": engine_config(policy, strategies, deleted),
         "calendar": limits.session.calendar,
         "estimates": {
             "days": limits.volatility.look_back_days,

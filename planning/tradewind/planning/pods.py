@@ -7,7 +7,7 @@ who waits for whom.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -86,9 +86,14 @@ class ClusterSite:
         return replace(self.as_site(DATA_DIR), replay=Replay(self.dataset, until, None, 1.0, events))
 
 
-def executor_pod(policy: RiskPolicy, strategies: Sequence[Strategy], site: ClusterSite) -> Workload:
-    """The executor of `policy` with the strategies bound to it. Raises ValueError as `executor` does."""
-    made = executor(policy, strategies, site.as_site())
+def executor_pod(
+    policy: RiskPolicy, strategies: Sequence[Strategy], site: ClusterSite, deleted: Collection[str] = ()
+) -> Workload:
+    """The executor of `policy` with the strategies bound to it, and those in `deleted` (UIDs) that may hold something.
+
+    Raises ValueError as `executor` does.
+    """
+    made = executor(policy, strategies, site.as_site(), deleted)
     # A policy that names a broker of its own means one whose certificate anybody can check.
     broker = {**made.config["broker"], "ca_file": None if policy.spec.broker.url else site.broker_ca}
     if site.replay is not None:

@@ -274,8 +274,10 @@ class StrategySpec(SpecModel):
     flat_at_close: bool = later(
         False, description="Close every position before the session ends (intraday strategies)."
     )
-    on_delete: Literal["Cancel", "Flatten", "Keep"] = later(
-        "Cancel", description="What happens to orders and positions on delete."
+    on_delete: Literal["Cancel", "Flatten", "Keep"] = Field(
+        "Cancel",
+        description="When it is deleted. Cancel: its orders are cancelled, its positions stay. Flatten: positions are "
+        "closed at the market, too. Keep: orders work on.",
     )
 
     @model_validator(mode="after")

@@ -9,7 +9,8 @@ import pytest
 
 from tests.unit.operators.worlds import CONFIG, NOW, policy, strategy
 from tradewind.execution.executor.config import ExecutorConfig
-from tradewind.operators.plan.following import LEFT_SHARE, bound, configuration, site
+from tradewind.operators.plan.following import LEFT_SHARE, bound, configuration, leaving, site
+from tradewind.operators.plan.model import Object, is_deleted
 from tradewind.specs import SpecError
 
 SITE = site(CONFIG.for_followers())
@@ -54,13 +55,59 @@ def test_what_left_changes_nothing_that_needs_a_new_pod() -> None:
     [
         (policy(limits={"loss": {"daily": 2}}), "spec.limits.loss.daily"),
         (policy(killSwich={}), "did you mean killSwitch?"),
-        ({**policy(), "metadata": {**policy()["metadata"], "deletionTimestamp": NOW}}, "on its way out"),
     ],
-    ids=["range", "typo", "going"],
+    ids=["range", "typo"],
 )
 def test_a_policy_that_cannot_be_followed_says_why(account: dict[str, Any], says: str) -> None:
     with pytest.raises(SpecError, match=says.replace("?", r"\?")):
         bound(account, [strategy()])
+
+
+def deleted(found: Object, **metadata: Any) -> Object:
+    return {**found, "metadata": {**found["metadata"], "deletionTimestamp": NOW, **metadata}}
+
+
+def leaves(text: str) -> dict[str, str | None]:
+    """What is to be done with each strategy, by uid."""
+    return {s["uid"]: s["leaving"] for s in ExecutorConfig.model_validate_json(text).engine["strategies"]}
+
+
+KNOWN = strategy(onDelete="Flatten")
+
+
+@pytest.mark.parametrize(
+    ("now", "does"),
+    [
+        ({"momentum": KNOWN}, None),  # not allowed any more
+        ({}, None),  # may not be read
+        ({"momentum": deleted(KNOWN)}, "flatten"),
+        ({"momentum": deleted(strategy(onDelete="Keep"))}, "keep"),  # said last
+        ({"momentum": deleted(strategy())}, "cancel"),
+        ({"momentum": None}, "flatten"),  # gone, by whatever way
+        ({"momentum": {**KNOWN, "metadata": {**KNOWN["metadata"], "uid": "another"}}}, "flatten"),
+        ({"momentum": deleted(strategy(onDelete="Sell"))}, "flatten"),  # can't be read: as it was
+    ],
+    ids=["removed", "unreadable", "deleted", "changed", "default", "gone", "replaced", "bad"],
+)
+def test_what_becomes_of_a_strategy_that_does_not_trade_any_more(
+    now: dict[str, Object | None], does: str | None
+) -> None:
+    account = policy(allows=("trend",))
+    (left,) = leaving([KNOWN, strategy("trend")], [strategy("trend")], now)
+    assert leaves(configuration(account, [strategy("trend")], SITE, [left])) == {
+        "uid-trend": None,
+        "uid-momentum": does,
+    }
+    # Remembered, it stays so when nothing can be read any more.
+    (again,) = leaving([left], [strategy("trend")], {})
+    assert is_deleted(again) == (does is not None)
+
+
+def test_a_policy_on_its_way_out_is_in_force_for_those_that_leave() -> None:
+    going = deleted(policy(allows=("momentum",), killSwitch={"engaged": True}))
+    text = configuration(going, [], SITE, [deleted(KNOWN)])
+    assert leaves(text) == {"uid-momentum": "flatten"}
+    assert json.loads(text)["kill_switch"]["engaged"] is True
 
 
 def test_nobody_at_all_is_no_configuration() -> None:

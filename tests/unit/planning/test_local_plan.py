@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tradewind.execution.executor.config import ExecutorConfig
+from tradewind.native.engine import Engine
 from tradewind.planning.engine_config import engine_config
 from tradewind.planning.local import Replay, Site, feature_names, feature_set_name, plan, volatility_feature
 from tradewind.planning.workload import Workload
@@ -364,6 +365,7 @@ def test_the_engine_is_told_the_policys_own_figures() -> None:
                 "rests_overnight": True,
                 "order_ttl_ns": 0,
                 "accept_fill": 0.8,
+                "leaving": None,
             }
         ],
         "reconcile_every_ns": 300 * 10**9,
@@ -466,6 +468,14 @@ def test_an_order_has_a_minute_except_with_daily_bars_or_by_its_own_word() -> No
     assert timeout() == 0
     assert timeout(bars="1m") == 60 * 10**9
     assert timeout(execution={"timeout": "5m"}) == 300 * 10**9
+
+
+@pytest.mark.parametrize("how", ["Keep", "Cancel", "Flatten"])
+def test_what_becomes_of_a_deleted_strategy_is_the_engines_to_do(how: str) -> None:
+    both = [strategy("one", onDelete=how, capitalShare=0.5), strategy("two", capitalShare=0.5)]
+    told = engine_config(policy("paper", "one", "two"), both, deleted={both[0].uid})["strategies"]
+    assert [s["leaving"] for s in told] == [how.lower(), None]
+    Engine(engine_config(policy("paper", "one", "two"), both, deleted={both[0].uid}))
 
 
 def test_pairs_and_strategies_of_fractions_count_in_the_smallest_quantity() -> None:

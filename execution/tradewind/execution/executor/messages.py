@@ -11,7 +11,7 @@ from tradewind.bus import Outgoing
 from tradewind.v1 import trading_pb2
 
 # By the native engine's numbers (ExitReason, RejectionCategory).
-_EXITS = ("", "stop_loss", "take_profit", "limit_breach")
+_EXITS = ("", "stop_loss", "take_profit", "limit_breach", "deleted")
 BREAKERS = ("broker_rest", "broker_stream", "market_data", "estimates")
 _BREAKER_STATES = ("closed", "open", "half_open")
 _CATEGORIES = ("", "transient", "persistent", "manual")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -63,7 +64,23 @@ class ExecutorMetrics(Collector):
         for name in BREAKERS:
             breakers.add_metric([self._account, name], stats["risk"][name])
         yield breakers
+        yield from self._remains(stats["remains"])
         yield from self._latencies()
+
+    def _remains(self, remains: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
+        """Of strategies that are being deleted; one that isn't listed isn't known to be."""
+        labels = ["account", "strategy"]
+        orders = GaugeMetricFamily("tradewind_executor_leaving_orders", "Symbols with orders of it.", labels=labels)
+        positions = GaugeMetricFamily("tradewind_executor_leaving_positions", "Symbols that it holds.", labels=labels)
+        refused = GaugeMetricFamily(
+            "tradewind_executor_leaving_refused", "1: closing them was refused.", labels=[*labels, "code"]
+        )
+        for left in remains:
+            orders.add_metric([self._account, left["strategy"]], left["orders"])
+            positions.add_metric([self._account, left["strategy"]], left["positions"])
+            if left["refused"]:
+                refused.add_metric([self._account, left["strategy"], left["refused"]], 1)
+        yield from (orders, positions, refused)
 
     def _latencies(self) -> Iterator[Metric]:
         for hop, figures in self._executor.latencies().items():

@@ -68,6 +68,7 @@ class PolicyFile:
         calendar = self._intake.calendar_of(config.calendar)
         self._executor.reconfigure(config.native_engine)
         self._intake.follow(config, calendar)
+        self._intake.time_passed()  # what it asks for of orders that are out needs no other input
         self._publisher.policy_generation = config.policy_generation
         before, self._config = self._config, config
         switch = config.kill_switch

@@ -80,7 +80,8 @@ namespace tradewind {
   X(kPlanTerms, "PLAN_TERMS", "an execution algorithm works no stops, trails, brackets or extended hours")          \
   X(kExtendedHours, "EXTENDED_HOURS", "the policy allows no orders for extended hours")                             \
   X(kBrokerFailing, "BROKER_FAILING", "the broker's REST answers fail; new risk waits for one that does not")       \
-  X(kFeedSilent, "FEED_SILENT", "the market data feed is silent within a session; new risk waits for its bars")
+  X(kFeedSilent, "FEED_SILENT", "the market data feed is silent within a session; new risk waits for its bars")     \
+  X(kStrategyLeaving, "STRATEGY_LEAVING", "the strategy is being deleted and decides nothing more")
 
 enum class RejectCode : std::uint8_t {
 #define TRADEWIND_ENUMERATOR(id, name, meaning) id,

@@ -38,6 +38,14 @@ struct SymbolConfig {
   Quantity quantity_increment{1'000'000'000};  // a share
 };
 
+// A strategy that is being deleted: it decides nothing more, and what it has left is dealt with.
+enum class Leaving : std::uint8_t {
+  kNo = 0,
+  kKeep,     // what it has decided goes on: orders work, positions stay
+  kCancel,   // its orders are cancelled, its positions stay
+  kFlatten,  // ... and its positions are closed at the market
+};
+
 struct StrategyConfig {
   StrategyId uid;
   Money capital_budget{kNoLimit};            // gross exposure of the sub-book at most this
@@ -45,6 +53,7 @@ struct StrategyConfig {
   std::int64_t order_ttl = kAbsent;    // an order older than this is cancelled, ns; 0 = never, absent = the engine's
   std::int64_t accept_fill = 800'000;  // filled to this share when its time is up, an order counts as done, ppm
   bool rests_overnight = false;        // decides on daily bars: its orders may wait for the next open
+  Leaving leaving = Leaving::kNo;
 };
 
 // JSON names stand beside each; all are required there, null switches one off.

@@ -28,6 +28,14 @@ struct EngineCounts {
   std::array<std::array<std::uint64_t, kOrderEventCount>, kOrderStateCount> transitions{};
 };
 
+// What a strategy that is being deleted has left.
+struct Remains {
+  StrategyId strategy;
+  std::uint32_t orders = 0;              // symbols in which an order works for it, or is still to be sent
+  std::uint32_t positions = 0;           // symbols that it holds
+  RejectCode refused = RejectCode::kOk;  // why its positions can't be closed now
+};
+
 class Engine {
  public:
   explicit Engine(EngineConfig config);  // throws ConfigError
@@ -65,6 +73,8 @@ class Engine {
   [[nodiscard]] AccountRecord account() const;
   // Every (strategy, symbol) and account position that is or was held; sorted by strategy (account first), then symbol.
   void positions(std::vector<PositionRecord>& out) const;
+  // One for each strategy that is being deleted.
+  void remains(std::vector<Remains>& out) const;
   // What the gate would say to an order now (quantity signed: + buys). Nothing is sent, and nothing is noted.
   [[nodiscard]] Denial check_order(const Symbol& symbol, Quantity quantity, OrderType type, Money limit_price) const;
   // The latest record of every order still in memory that is not terminal, by creation.

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from tradewind.operators.crds.definitions import GROUP, KINDS, VERSION, Definition, definitions
+from tradewind.operators.crds.rbac import OPERATOR
 from tradewind.operators.crds.rules import NULLS
 from tradewind.operators.crds.structural import PRESERVE
 from tradewind.specs.base import is_in_effect
@@ -32,7 +33,17 @@ def admission() -> list[dict[str, Any]]:
         denied = [*_unknown(schema, "object", []), *_dropped_nulls(kind.spec, "spec")]
         made += _policy(kind, "known-fields", "Deny", denied)
         made += _policy(kind, "fields-in-effect", "Warn", list(_without_effect(kind.spec, "spec")))
+        made += _policy(kind, "operators-hands", "Deny", [_FINALIZERS_ONLY], ["UPDATE"])
     return made
+
+
+# The operator may patch a document for its finalizer's sake; who may set limits is for people to say.
+_FINALIZERS_ONLY = {
+    "expression": f"request.userInfo.username != 'system:serviceaccount:' + request.namespace + ':{OPERATOR}' || "
+    "object.spec == oldObject.spec",
+    "message": "the operator's account changes no spec",
+    "reason": "Forbidden",
+}
 
 
 def _in_use() -> list[dict[str, Any]]:

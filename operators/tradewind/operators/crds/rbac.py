@@ -26,7 +26,8 @@ def operator_rules() -> list[dict[str, Any]]:
     is also what it hands on to executors, by name: nobody can grant more than they have.
     """
     return [
-        _rule(GROUP, ["riskpolicies", "strategies"], _READ),
+        # Patched for its finalizer: an admission policy keeps it from anything else.
+        _rule(GROUP, ["riskpolicies", "strategies"], [*_READ, "patch"]),
         _rule(GROUP, ["riskpolicies/status", "strategies/status"], ["patch"]),
         # Owner references that block deletion, where the API server enforces who may set them.
         _rule(GROUP, ["riskpolicies/finalizers", "strategies/finalizers"], ["update"]),

@@ -16,6 +16,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 import kubernetes
@@ -25,9 +26,9 @@ from urllib3.exceptions import HTTPError
 from tradewind.operators.crds.definitions import GROUP, VERSION
 from tradewind.operators.follow.books import Books
 from tradewind.operators.follow.gauges import gauges
-from tradewind.operators.plan.following import bound, configuration, site
-from tradewind.operators.plan.model import Object
-from tradewind.operators.plan.noted import ANNOTATION, Note
+from tradewind.operators.plan.following import bound, configuration, leaving, site
+from tradewind.operators.plan.model import Object, is_deleted
+from tradewind.operators.plan.noted import ANNOTATION, Note, Remains
 from tradewind.operators.run import health
 from tradewind.planning.pods import ClusterSite
 from tradewind.specs import SpecError
@@ -49,7 +50,8 @@ class Follower:
         self._policy, self._pod, self._namespace, self._where, self._books = policy, pod, namespace, where, books
         self._api = kubernetes.client.CustomObjectsApi()
         self._changed = threading.Event()
-        self._seen: dict[str, Object] = {}
+        self._seen: dict[str, Object | None] = {}
+        self._deleted: set[str] = set()
         self._said = self._noted = ""
         self._passed = self._tried = time.monotonic()
 
@@ -97,10 +99,11 @@ class Follower:
         policy = self._get("riskpolicies", self._policy)
         if policy is None:
             raise SpecError(f"RiskPolicy {self._policy} is gone")
-        allowed = policy.get("spec", {}).get("strategies", [])
-        trading = bound(policy, [s for name in allowed if (s := self._strategy(name)) is not None])
-        uids = {s["metadata"]["uid"] for s in trading}
-        left = [s for s in self._books.known() if s["metadata"]["uid"] not in uids]
+        allowed, known = policy.get("spec", {}).get("strategies", []), self._books.known()
+        found = self._strategies({*allowed, *(s["metadata"]["name"] for s in known)})
+        self._deleted = {s["metadata"]["uid"] for s in found.values() if s is not None and is_deleted(s)}
+        trading = bound(policy, [s for s in found.values() if s is not None])
+        left = leaving(known, trading, found)
         whole = configuration(policy, trading, self._where, left)
         self._books.remember([*trading, *left])
         self._books.write(whole)
@@ -122,8 +125,18 @@ class Follower:
         seen = self._books.cpus()
         if not self._pod or seen is None:
             return
-        connected, kill_switch = gauges(json.loads(self._books.out.read_text(encoding="utf-8"))["probes_port"])
-        note = Note(cpus=seen[0], of=seen[1], connected=connected, kill_switch=kill_switch).model_dump_json()
+        told = gauges(json.loads(self._books.out.read_text(encoding="utf-8"))["probes_port"])
+        known = sorted(s["metadata"]["uid"] for s in self._books.known())
+        # Who is deleted and in no books of the executor has nothing there.
+        nothing = {uid: Remains() for uid in sorted(self._deleted.difference(known))}
+        note = Note(
+            cpus=seen[0],
+            of=seen[1],
+            connected=told.connected,
+            kill_switch=told.kill_switch,
+            strategies=known,
+            remains={**told.remains, **nothing},
+        ).model_dump_json()
         if note == self._noted:
             return
         body = {"metadata": {"annotations": {ANNOTATION: note}}}
@@ -140,21 +153,19 @@ class Follower:
                 return "the executor didn't say whether it can go without"
         return self._books.verdict()
 
-    def _strategy(self, name: str) -> Object | None:
-        """A strategy, as last seen where it may not be read.
+    def _strategies(self, names: Collection[str]) -> dict[str, Object | None]:
+        """Strategies by name, None where there is none; as last seen where they may not be read.
 
         The operator widens what the account may read. Where it is dead, a strategy allowed since is not there yet, and
         no other must be lost: its positions are in the executor's books.
         """
-        try:
-            found = self._get("strategies", name)
-        except ApiException as error:
-            if error.status != HTTP_FORBIDDEN:
-                raise
-            return self._seen.get(name)
-        if found is not None:
-            self._seen[name] = found
-        return found
+        for name in sorted(names):
+            try:
+                self._seen[name] = self._get("strategies", name)
+            except ApiException as error:
+                if error.status != HTTP_FORBIDDEN:
+                    raise
+        return {name: self._seen[name] for name in sorted(names) if name in self._seen}
 
     def _get(self, plural: str, name: str) -> Object | None:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tradewind.operators.plan.model import Object, Ref, World, ref_of
+from tradewind.operators.plan.model import Object, Ref, World, is_deleted, is_held, ref_of
 from tradewind.specs import RiskPolicy, SpecError, Strategy
 from tradewind.specs.loading import parse_document
 
@@ -31,13 +31,13 @@ def strategies(world: World) -> list[Strategy]:
 
 
 def policy(world: World, name: str) -> RiskPolicy | None:
-    """A policy that is there, can be read and is not on its way out."""
+    """A policy that is there and can be read. One on its way out is in force until nobody trades under it."""
     document = world.once(Ref("RiskPolicy", name), _usable)
     return document if isinstance(document, RiskPolicy) else None
 
 
 def _usable(found: Object) -> Strategy | RiskPolicy | None:
-    if "deletionTimestamp" in found["metadata"]:
+    if is_deleted(found) and (found["kind"] == "Strategy" or not is_held(found)):
         return None
     try:
         return read(found)

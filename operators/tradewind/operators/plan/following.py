@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from tradewind.operators import config
 from tradewind.operators.plan import documents
-from tradewind.operators.plan.model import Object, World, ref_of
+from tradewind.operators.plan.model import Object, World, is_deleted, ref_of
 from tradewind.planning.binding import bind
 from tradewind.planning.pods import ClusterSite, executor_pod
 from tradewind.specs import RiskPolicy, SpecError, Strategy
@@ -33,26 +33,54 @@ def bound(policy: Object, strategies: Sequence[Object]) -> list[Object]:
     return [s for s in world.of("Strategy") if (v := verdicts.get(s["metadata"]["name"])) is not None and v.bound]
 
 
+def leaving(known: Sequence[Object], trading: Sequence[Object], now: Mapping[str, Object | None]) -> list[Object]:
+    """Those of the `known` strategies that don't trade any more; who is deleted has a deletionTimestamp.
+
+    `now` has what the API server has of each, by name: None where there is none; a name that may not be read isn't in
+    it, and stays what it was. A strategy that is gone for good is deleted, too, however it went.
+    """
+    uids = {s["metadata"]["uid"] for s in trading}
+    return [_latest(s, now) for s in known if s["metadata"]["uid"] not in uids]
+
+
+def _latest(known: Object, now: Mapping[str, Object | None]) -> Object:
+    name, uid = known["metadata"]["name"], known["metadata"]["uid"]
+    if name not in now:
+        return known
+    found = now[name]
+    if found is not None and found["metadata"]["uid"] == uid:
+        try:
+            documents.read(found)
+        except SpecError:
+            return _marked(known) if is_deleted(found) else known
+        return found
+    return _marked(known)
+
+
+def _marked(known: Object) -> Object:
+    return {**known, "metadata": {**known["metadata"], "deletionTimestamp": "gone"}}
+
+
 def configuration(policy: Object, strategies: Sequence[Object], where: ClusterSite, left: Sequence[Object] = ()) -> str:
     """The executor's configuration file: these bound strategies, and those that `left` but may still hold something.
 
-    Raises SpecError when the policy can't be followed.
+    With those of them that are deleted it is to do as their onDelete says. Raises SpecError when the policy can't be
+    followed.
     """
     trading = [*(_strategy(s) for s in strategies), *(_leaving(_strategy(s)) for s in left)]
     document = _policy(policy)
     if not trading:
         raise SpecError(f"no Strategy is bound to RiskPolicy {document.metadata.name}")
     names = [s.metadata.name for s in trading]
+    deleted = {s["metadata"]["uid"] for s in left if is_deleted(s)}
     allowing = document.model_copy(update={"spec": document.spec.model_copy(update={"strategies": names})})
     try:
-        return json.dumps(executor_pod(allowing, trading, where).config, sort_keys=True)
+        return json.dumps(executor_pod(allowing, trading, where, deleted).config, sort_keys=True)
     except ValueError as error:
         raise SpecError(str(error)) from None
 
 
 def _policy(found: Object) -> RiskPolicy:
-    if "deletionTimestamp" in found["metadata"]:
-        raise SpecError(f"RiskPolicy {found['metadata']['name']} is on its way out")
     document = documents.read(found)
     assert isinstance(document, RiskPolicy)
     return document

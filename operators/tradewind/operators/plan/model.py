@@ -15,6 +15,8 @@ LABEL_MANAGED = "app.kubernetes.io/managed-by"
 LABEL_POLICY = "tradewind.dev/riskpolicy"
 LABEL_STRATEGY = "tradewind.dev/strategy"
 LABEL_SHARED = "tradewind.dev/shared"
+# On a Strategy whose executor knows it, and on the RiskPolicy of that: what is left is dealt with before they go.
+FINALIZER = "tradewind.dev/on-delete"
 
 
 class Ref(NamedTuple):
@@ -27,6 +29,16 @@ class Ref(NamedTuple):
 def ref_of(found: Object) -> Ref:
     """The reference of an object."""
     return Ref(found["kind"], found["metadata"]["name"])
+
+
+def is_held(found: Object) -> bool:
+    """Whether a document has our finalizer."""
+    return FINALIZER in found["metadata"].get("finalizers", [])
+
+
+def is_deleted(found: Object) -> bool:
+    """Whether a document is on its way out."""
+    return "deletionTimestamp" in found["metadata"]
 
 
 class World:
@@ -115,6 +127,7 @@ class Plan:
         status: the document's whole status; None leaves it as it is.
         events: conditions that changed, worth a Kubernetes event.
         status_first: the status remembers what is gone once the rest is done, so it is written before.
+        finalizer: whether the document is to have ours; None leaves it as it is. Taken away when the rest is done.
         again_s: the document is looked at again after this long, whatever happens; None: when something changes.
     """
 
@@ -124,4 +137,5 @@ class Plan:
     status: Object | None = None
     events: list[Condition] = field(default_factory=list)
     status_first: bool = False
+    finalizer: bool | None = None
     again_s: float | None = None

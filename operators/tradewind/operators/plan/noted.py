@@ -9,6 +9,16 @@ from tradewind.operators.plan.model import Object
 ANNOTATION = "tradewind.dev/executor"
 
 
+class Remains(BaseModel):
+    """What a strategy that is being deleted still has with its executor."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    orders: int = Field(0, description="Symbols in which an order works for it.")
+    positions: int = Field(0, description="Symbols that it holds.")
+    refused: str = Field("", description="Code for which closing them was refused last; empty: it was not.")
+
+
 class Note(BaseModel):
     """The executor as it is seen from within its pod."""
 
@@ -18,6 +28,8 @@ class Note(BaseModel):
     of: int = Field(description="CPUs of the machine.")
     connected: bool | None = Field(description="Whether the broker's stream is up; null: it has not said.")
     kill_switch: bool | None = Field(description="Whether the kill switch is latched; null: it has not said.")
+    strategies: list[str] = Field(default_factory=list, description="UIDs of those that it knows.")
+    remains: dict[str, Remains] = Field(default_factory=dict, description="Of those being deleted, by UID.")
 
 
 def read_note(pod: Object | None) -> Note | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tradewind.operators.config import OperatorConfig
 from tradewind.operators.plan import documents, objects
 from tradewind.operators.plan.conditions import false, status, true
 from tradewind.operators.plan.difference import differing
-from tradewind.operators.plan.model import Condition, Object, Plan, World
+from tradewind.operators.plan.leaving import policy_finalizer, still_held
+from tradewind.operators.plan.model import Condition, Object, Plan, World, is_deleted, is_held
 from tradewind.operators.plan.pinning import blocks, cpu_pinned
 from tradewind.operators.plan.refusal import refused
 from tradewind.operators.plan.running import executor_ready, stuck_pods
@@ -18,8 +21,14 @@ from tradewind.specs import RiskPolicy, SpecError, Strategy
 def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str = "") -> Plan:
     """The plan for the policy `name`. `problem` is what went wrong with the last plan, if anything did."""
     document = world.get("RiskPolicy", name)
-    if document is None or "deletionTimestamp" in document["metadata"]:
+    if document is None or (is_deleted(document) and not is_held(document)):
         return Plan()  # what it owns goes with it
+    made = _plan(world, document, config, now, problem)
+    return replace(made, finalizer=policy_finalizer(document, world))
+
+
+def _plan(world: World, document: Object, config: OperatorConfig, now: str, problem: str) -> Plan:
+    name = document["metadata"]["name"]
     try:
         policy = documents.read(document)
         assert isinstance(policy, RiskPolicy)
@@ -34,7 +43,8 @@ def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str
     pod = world.get("Pod", f"executor-{name}-0")
     refusal = refused(document.get("status", {}).get("refused"), pod, now)
     try:
-        wanted = _objects(document, policy, bound, config, replicas=1 if refusal is None or refusal.wait_s <= 0 else 0)
+        replicas = 1 if refusal is None or refusal.wait_s <= 0 else 0
+        wanted = _objects(document, policy, bound, still_held(world, name), config, replicas=replicas)
     except ValueError as error:
         return _refused(document, str(error), now, names)
     apply = differing(wanted, world)
@@ -55,12 +65,19 @@ def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str
 
 
 def _objects(
-    document: Object, policy: RiskPolicy, bound: list[Strategy], config: OperatorConfig, *, replicas: int
+    document: Object,
+    policy: RiskPolicy,
+    bound: list[Strategy],
+    held: list[str],
+    config: OperatorConfig,
+    *,
+    replicas: int,
 ) -> list[Object]:
+    """The executor's; `held` are the strategies that it must see go, whether the policy still allows them or not."""
     workload = executor_pod(policy, bound, config.site())
     shares = policy.spec.execution.pinning == "None"
     fixed = fixed_part(workload.config, policy, bound)
-    names = sorted(policy.spec.strategies)
+    names = sorted({*policy.spec.strategies, *held})
     return objects.executor(document, workload, names, fixed, config, replicas=replicas, shares=shares)
 
 

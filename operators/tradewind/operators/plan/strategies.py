@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tradewind.operators.config import OperatorConfig
-from tradewind.operators.plan import documents, gates, models, objects, serving
+from tradewind.operators.plan import documents, gates, leaving, models, objects, serving
 from tradewind.operators.plan.conditions import false, status, true
 from tradewind.operators.plan.difference import differing
-from tradewind.operators.plan.model import Condition, Object, Plan, Ref, World
+from tradewind.operators.plan.model import Condition, Object, Plan, Ref, World, is_deleted, is_held
 from tradewind.operators.plan.running import features_fresh, features_ready, signals_ready
 from tradewind.operators.plan.trading import is_trading
 from tradewind.planning.binding import Verdict, bind, unbound
@@ -20,8 +20,10 @@ from tradewind.specs import SpecError, Strategy
 def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str = "") -> Plan:
     """The plan for the strategy `name`. `problem` is what went wrong with the last plan, if anything did."""
     document = world.get("Strategy", name)
-    if document is None or "deletionTimestamp" in document["metadata"]:
+    if document is None or (is_deleted(document) and not is_held(document)):
         return Plan()  # what it owns goes with it
+    if is_deleted(document):
+        return leaving.plan(document, world, now)
     try:
         strategy = documents.read(document)
         assert isinstance(strategy, Strategy)
@@ -44,7 +46,7 @@ def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str
     trades = is_trading(strategy, policy, world, ready, fresh)
     conditions = [_risk_bound(verdict), _reconciled(apply, problem), *told, trades, ready]
     written, news = status(document, conditions, now, **_model(world, strategy, every, config))
-    return Plan(apply, status=written, events=news)
+    return Plan(apply, status=written, events=news, finalizer=leaving.wants_finalizer(document, world))
 
 
 def _surroundings(

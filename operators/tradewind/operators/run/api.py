@@ -12,7 +12,7 @@ from kubernetes.client.exceptions import ApiException
 from prometheus_client import Counter
 from urllib3.exceptions import HTTPError
 
-from tradewind.operators.plan.model import LABEL_MANAGED, MANAGER, Condition, Object, Ref
+from tradewind.operators.plan.model import FINALIZER, LABEL_MANAGED, MANAGER, Condition, Object, Ref
 
 WRITES = Counter("tradewind_operator_writes_total", "Writes to the API server.", ["kind", "verb"])
 TIMEOUT_S = 15
@@ -79,6 +79,14 @@ class Api:
         name = document["metadata"]["name"]
         body = {"apiVersion": document["apiVersion"], "kind": document["kind"], "metadata": {"name": name}}
         return self._apply(f"{KINDS[document['kind']].path(self._namespace, name)}/status", {**body, "status": status})
+
+    def set_finalizer(self, document: Object, *, wanted: bool) -> Object:
+        """Gives a document our finalizer, or takes it away; others' stay."""
+        WRITES.labels(document["kind"], "finalizer").inc()
+        name, uid = document["metadata"]["name"], document["metadata"]["uid"]
+        metadata = {"name": name, "uid": uid, **({"finalizers": [FINALIZER]} if wanted else {})}
+        body = {"apiVersion": document["apiVersion"], "kind": document["kind"], "metadata": metadata}
+        return self._apply(KINDS[document["kind"]].path(self._namespace, name), body)
 
     def delete(self, ref: Ref) -> None:
         """Deletes an object; that it is gone already is no error."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import UTC, datetime
+from functools import partial
 
 from prometheus_client import Counter, Histogram
 
@@ -83,6 +84,9 @@ class Reconciler:
             raise
         self._problems.pop(ref, None)
         await self._tell(ref, plan)
+        document = self._store.world.get(*ref)
+        if plan.finalizer is not None and document is not None:
+            self._heard(await asyncio.to_thread(partial(self._api.set_finalizer, document, wanted=plan.finalizer)))
         if plan.again_s is not None:
             asyncio.get_running_loop().call_later(plan.again_s, self._queue.add, ref)
 
