@@ -14,17 +14,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka.admin import (
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    ResourcePatternType,
+    ResourceType,
+)
 
 from tests.integration.test_probes_of_processes import DAY, replay
 from tests.kafka.broker import ADMIN, ADMIN_PASSWORD, Broker
 from tradewind.bus import ALL_TOPICS, Bus, BusError, KafkaBus, Record, Subscription, open_bus
-from tradewind.bus.access import ACCESS
+from tradewind.bus.access import ACCESS, Rule
+from tradewind.bus.provision import _allow, _binding
 from tradewind.bus.provision import main as provision
 from tradewind.execution.venue.certificate import server_context
+from tradewind.v1.control_pb2 import ControlMessage
 from tradewind.v1.market_pb2 import Bar
 from tradewind.v1.trading_pb2 import ORDER_TYPE_MARKET, TIME_IN_FORCE_DAY, OrderIntent, Signal
 
 PATIENCE_S = 60.0
+_EVERYTHING = AclBindingFilter(
+    ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
+)
 FIX = "give it the ACL (docs/processes.md)"
 
 
@@ -231,6 +243,29 @@ def poll(subscription: Subscription) -> list[Record]:
         if records:
             return records
         assert time.monotonic() < deadline, "nothing comes, and nothing is refused"
+
+
+def test_rights_of_an_earlier_version_are_taken_away_when_asked(secured: Secured) -> None:
+    """And nobody else's: two processes with a right too many, of whom only one is the table's."""
+    rights = {"signals": "control", "somebody-else": "control"}
+    with secured.bus(ADMIN, ADMIN_PASSWORD) as house, pytest.MonkeyPatch.context() as patch:
+        assert isinstance(house, KafkaBus)
+        _allow(
+            house.admin,
+            [_binding(Rule(who, "Topic", f"house.{topic}", False, "Write")) for who, topic in rights.items()],
+        )
+        set_environment(patch, secured.environment(ADMIN, ADMIN_PASSWORD))
+        assert provision([secured.url]) == 0
+        with secured.bus("signals") as bus:
+            bus.publish("control", "paper", ControlMessage())
+        assert provision([secured.url, "--withdraw"]) == 0
+        with secured.bus("signals") as bus:
+            with pytest.raises(BusError, match=r"^Kafka principal signals may not write topic house\.control: "):
+                bus.publish("control", "paper", ControlMessage())
+            bus.publish("signals", "A", Signal(symbol="A"))
+        left = {(b.principal, b.name) for b in house.admin.describe_acls(_EVERYTHING).result(30)}
+    assert ("User:somebody-else", "house.control") in left
+    assert {who for who, _ in left} == {f"User:{name}" for name in (*ACCESS, "somebody-else")}
 
 
 def test_a_folder_without_users_is_named(secured: Secured, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
