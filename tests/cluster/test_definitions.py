@@ -211,6 +211,15 @@ def test_one_command_deletes_a_strategy_and_its_policy(cluster: Cluster) -> None
     assert again < rounds / 2
 
 
+def test_a_policy_that_waits_is_deleted_by_one_command_in_either_order(cluster: Cluster) -> None:
+    waits = changed(RISK_POLICY, spec__onDelete="Wait")
+    for documents in ([STRATEGY, waits], [waits, STRATEGY]):
+        for _ in range(10):
+            cluster.apply(*documents)
+            cluster.ok("delete", "-f", "-", given=yaml.safe_dump_all(documents))
+            assert cluster.ok("get", "tradewind", "-o", "name") == ""
+
+
 def test_a_namespace_goes_with_the_policies_in_use(cluster: Cluster) -> None:
     name = f"{cluster.namespace}-goes"
     cluster.ok("create", "namespace", name)

@@ -157,6 +157,18 @@ def test_a_policy_and_its_executor_wait_for_the_strategy(cluster: Cluster, execu
     eventually(lambda: gone(cluster, "statefulset/executor-paper"))
 
 
+def test_a_policy_that_waits_is_in_force_until_the_last_strategy_is_gone(cluster: Cluster, executor: Executor) -> None:
+    cluster.apply(changed(RISK_POLICY, spec__onDelete="Wait"))
+    cluster.ok("delete", "riskpolicy", "paper", "--wait=false")
+    cluster.ok("wait", "--for=condition=Deleted=False", "--timeout=30s", "riskpolicy/paper")
+    assert "until the last of its strategies is gone: momentum" in cluster.ok("describe", "riskpolicy", "paper")
+    cluster.ok("wait", "--for=condition=RiskBound", "--timeout=5s", "strategy/momentum")
+    assert list(executor.strategies().values()) == [None]
+    executor.left = (0, 0, "")
+    cluster.ok("delete", "strategy", "momentum")
+    eventually(lambda: gone(cluster, "riskpolicy/paper"))
+
+
 def test_who_gives_up_waiting_leaves_the_rest_to_the_executor(cluster: Cluster, executor: Executor) -> None:
     cluster.ok("delete", "strategy", "momentum", "--wait=false")
     eventually(lambda: waits(cluster) == "Flattening")

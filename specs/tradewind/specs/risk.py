@@ -297,6 +297,10 @@ class RiskPolicySpec(SpecModel):
         default_factory=list, max_length=32, description="Temporary overrides of single limits."
     )
     execution: ExecutorRuntime = Field(default_factory=ExecutorRuntime)
+    on_delete: Literal["Refuse", "Wait"] = Field(
+        "Refuse",
+        description="When it is deleted and a Strategy trades under it. Refuse: it stays. Wait: it goes with the last.",
+    )
 
     @model_validator(mode="after")
     def _overrides_fit(self) -> RiskPolicySpec:

@@ -98,7 +98,11 @@ def test_only_what_an_executor_knows_is_held() -> None:
 
 def test_a_policy_goes_after_its_last_strategy() -> None:
     last = world(held(policy(), deleted=True), held(strategy(), deleted=True), SET, pod())
-    assert planned(last, "RiskPolicy", "paper").finalizer is None
+    plan = planned(last, "RiskPolicy", "paper")
+    assert plan.finalizer is None
+    assert conditions(plan)["Deleted"] == ("False", "StrategiesHeld")
+    assert message(plan, "Deleted").endswith(": momentum")
+    assert "Deleted" not in conditions(planned(world(held(policy()), held(strategy())), "RiskPolicy", "paper"))
     alone = world(held(policy(), deleted=True), SET, pod())
     assert planned(alone, "RiskPolicy", "paper").finalizer is False
     elsewhere = world(held(policy()), held(strategy(riskPolicy="other")))

@@ -35,6 +35,7 @@ OTHERS: dict[str, Any] = {
 ELSEWHERE = {
     "strategies": "who may bind: checked when the documents are read",
     "broker.kind": "has one value",
+    "onDelete": "the API server's: tests/cluster/test_definitions.py",
     "execution.pinning": "what the pod asks its kubelet for: tests/unit/operators/test_pinning.py",
     "limits.exposure.sectors": "counts only with sectorOf: test_local_plan has both",
 }

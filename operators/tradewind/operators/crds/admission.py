@@ -47,14 +47,15 @@ _FINALIZERS_ONLY = {
 
 
 def _in_use() -> list[dict[str, Any]]:
-    """A policy that strategies trade under stays; a namespace that goes takes both, in whatever order.
+    """A policy that strategies trade under stays, or says that it waits for them.
 
+    A namespace that goes takes both, in whatever order.
     Each Strategy of the namespace is a parameter, as the API server itself knows it: the policy's status would still
     name one that was deleted a moment before.
     """
-    name = "oldObject.metadata.name"
+    name, waits = "oldObject.metadata.name", "has(oldObject.spec.onDelete) && oldObject.spec.onDelete == 'Wait'"
     validation = {
-        "expression": f"params.spec.riskPolicy != {name} || has(params.metadata.deletionTimestamp) || "
+        "expression": f"({waits}) || params.spec.riskPolicy != {name} || has(params.metadata.deletionTimestamp) || "
         "!(params.metadata.name in oldObject.spec.strategies)",
         "message": "a Strategy trades under this RiskPolicy: delete it first",
         "messageExpression": "'Strategy ' + params.metadata.name + ' trades under this RiskPolicy: delete it first'",

@@ -7,7 +7,7 @@ one as long as one of its strategies does, because its executor goes with it.
 from __future__ import annotations
 
 from tradewind.operators.plan.conditions import false, status, true
-from tradewind.operators.plan.model import FINALIZER, Condition, Object, Plan, Ref, World, is_held
+from tradewind.operators.plan.model import FINALIZER, Condition, Object, Plan, Ref, World, is_deleted, is_held
 from tradewind.operators.plan.noted import Note, Remains, read_note
 
 CONDITION = "Deleted"
@@ -27,6 +27,14 @@ def policy_finalizer(document: Object, world: World) -> bool | None:
     """The same of a RiskPolicy, and whether one that is being deleted may go."""
     held = bool(still_held(world, document["metadata"]["name"]))
     return held if held != is_held(document) else None
+
+
+def policy_waits(document: Object, world: World) -> list[Condition]:
+    """What a RiskPolicy that is being deleted waits for."""
+    if not is_deleted(document):
+        return []
+    names = ", ".join(still_held(world, document["metadata"]["name"]))
+    return [false(CONDITION, "StrategiesHeld", f"in force until the last of its strategies is gone: {names}")]
 
 
 def still_held(world: World, policy: str) -> list[str]:

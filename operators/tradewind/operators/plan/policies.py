@@ -8,7 +8,7 @@ from tradewind.operators.config import OperatorConfig
 from tradewind.operators.plan import documents, objects
 from tradewind.operators.plan.conditions import false, status, true
 from tradewind.operators.plan.difference import differing
-from tradewind.operators.plan.leaving import policy_finalizer, still_held
+from tradewind.operators.plan.leaving import policy_finalizer, policy_waits, still_held
 from tradewind.operators.plan.model import Condition, Object, Plan, World, is_deleted, is_held
 from tradewind.operators.plan.pinning import blocks, cpu_pinned
 from tradewind.operators.plan.refusal import refused
@@ -33,20 +33,20 @@ def _plan(world: World, document: Object, config: OperatorConfig, now: str, prob
         policy = documents.read(document)
         assert isinstance(policy, RiskPolicy)
     except SpecError as error:
-        return _refused(document, str(error), now)
+        return _refused(world, document, str(error), now)
     strategies = documents.strategies(world)
     verdicts = bind(policy, strategies)
     bound = [s for s in strategies if s.metadata.name in verdicts and verdicts[s.metadata.name].bound]
     names = [s.metadata.name for s in bound]
     if not bound:
-        return _idle(document, policy, now)
+        return _idle(world, document, policy, now)
     pod = world.get("Pod", f"executor-{name}-0")
     refusal = refused(document.get("status", {}).get("refused"), pod, now)
     try:
         replicas = 1 if refusal is None or refusal.wait_s <= 0 else 0
         wanted = _objects(document, policy, bound, still_held(world, name), config, replicas=replicas)
     except ValueError as error:
-        return _refused(document, str(error), now, names)
+        return _refused(world, document, str(error), now, names)
     apply = differing(wanted, world)
     ready = executor_ready(world, f"executor-{name}")
     if refusal is not None and ready.status != "True":
@@ -56,6 +56,7 @@ def _plan(world: World, document: Object, config: OperatorConfig, now: str, prob
         ready = false("Ready", pinned.reason, pinned.message)
     conditions = [_reconciled(apply, problem), pinned, ready]
     more = {"refused": refusal.as_status()} if refusal is not None and ready.status != "True" else {}
+    conditions += policy_waits(document, world)
     written, news = status(document, conditions, now, boundStrategies=names, **more)
     again = refusal.wait_s if refusal is not None and refusal.wait_s > 0 else None
     stuck = stuck_pods(world, f"executor-{name}")
@@ -81,19 +82,21 @@ def _objects(
     return objects.executor(document, workload, names, fixed, config, replicas=replicas, shares=shares)
 
 
-def _refused(document: Object, why: str, now: str, names: list[str] | None = None) -> Plan:
+def _refused(world: World, document: Object, why: str, now: str, names: list[str] | None = None) -> Plan:
     """A policy that can't be followed: the executor goes on with the last one that could."""
     bound = document.get("status", {}).get("boundStrategies", []) if names is None else names
     conditions = [false("Reconciled", "InvalidSpec", why), false("Ready", "InvalidSpec", why)]
+    conditions += policy_waits(document, world)
     written, news = status(document, conditions, now, boundStrategies=bound)
     return Plan(status=written, events=news)
 
 
-def _idle(document: Object, policy: RiskPolicy, now: str) -> Plan:
+def _idle(world: World, document: Object, policy: RiskPolicy, now: str) -> Plan:
     """A policy that nobody trades under needs no executor; one that runs already is left to its positions."""
     allowed = ", ".join(policy.spec.strategies)
     why = f"no Strategy is bound to this policy; it allows {allowed}, and a Strategy names it in spec.riskPolicy"
     conditions = [true("Reconciled", "Applied", "nothing to apply"), false("Ready", "NoStrategies", why)]
+    conditions += policy_waits(document, world)
     written, news = status(document, conditions, now, boundStrategies=[])
     return Plan(status=written, events=news)
 
