@@ -67,14 +67,18 @@ def secrets(pod: dict[str, Any]) -> set[str]:
     [
         ([], "tradewind-kafka-", "", {"tradewind-kafka-admin"}),
         (["kafka.security.tlsSecret=certificate"], "tradewind-kafka-", "", {"tradewind-kafka-admin"}),
+        (["kafka.security.secretPrefix=own-"], "own-", "", {"tradewind-kafka-admin"}),
         (STRIMZI, "desk-", "desk-", set()),
+        ([*STRIMZI, "kafka.security.mechanism=PLAIN"], "desk-", "desk-", set()),
         (OWN_USERS_ELSEWHERE, "tradewind-kafka-", "", {"root"}),
     ],
 )
 def test_each_pod_is_the_user_it_is_called_after_and_has_nobody_else_s_password(
     values: list[str], secret: str, user: str, admin: set[str]
 ) -> None:
-    made = labelled(render(["venue.enabled=true", *values]))
+    documents = render(["venue.enabled=true", *values])
+    made = labelled(documents)
+    kept = {d["metadata"]["name"] for d in documents if d["kind"] == "Secret"}
     passwords = {f"{secret}{process}" for process in ACCESS}
     assert {name for name, pod in made.items() if "KAFKA_SASL_USERNAME" in variables(pod)} - {"provision"} == set(
         ACCESS
@@ -91,6 +95,7 @@ def test_each_pod_is_the_user_it_is_called_after_and_has_nobody_else_s_password(
             assert told["KAFKA_SASL_USERNAME"] == f"{user}{name}"
             assert told["KAFKA_SASL_PASSWORD"] == {"secretKeyRef": {"name": f"{secret}{name}", "key": "password"}}
     assert ("provision" in made) is bool(admin)
+    assert passwords & kept == (passwords if secret == "tradewind-kafka-" else set())
 
 
 def test_the_page_s_values_are_values(tmp_path: Path) -> None:
@@ -114,6 +119,7 @@ def test_plain_text_is_for_brokers_of_somebody_else_s() -> None:
         (["kafka.security.protocol=PLAINTEXT"], "kafka/security/protocol"),
         (["kafka.security.mechanism=PLAIN"], "kafka/security/mechanism"),
         (ELSEWHERE, "name the users' Secrets by secretPrefix"),
+        ([*OWN_USERS_ELSEWHERE, "kafka.security.mechanism=SCRAM-SHA-256"], "kafka.security.mechanism"),
     ],
 )
 def test_who_may_trade_is_never_left_open_by_chance(values: list[str], said: str) -> None:

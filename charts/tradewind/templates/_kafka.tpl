@@ -16,6 +16,9 @@
 {{- define "tradewind.kafka.provisions" -}}
 {{- $security := .Values.kafka.security -}}
 {{- if include "tradewind.kafka.secured" . -}}
+{{- if and (include "tradewind.kafka.makes" .) (ne $security.mechanism "SCRAM-SHA-512") -}}
+{{- fail "kafka.security.mechanism: the users that the chart makes are SCRAM-SHA-512's; name users of your own by secretPrefix" -}}
+{{- end -}}
 {{- if or .Values.kafka.enabled $security.admin.secret }}yes{{ else if not $security.secretPrefix -}}
 {{- fail "kafka.security: name the users' Secrets by secretPrefix, or a user who may make them by admin.secret; PLAINTEXT where the brokers know no users" -}}
 {{- end -}}

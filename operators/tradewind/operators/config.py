@@ -105,9 +105,9 @@ class KafkaUser(Part):
 
 
 class KafkaAccess(Part):
-    """How pods prove to Kafka who they are: TLS, and a SCRAM user with rights of its own for each part."""
+    """How pods prove to Kafka who they are: TLS, and a user with rights of its own for each part."""
 
-    mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256"] = "SCRAM-SHA-512"
+    mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = "SCRAM-SHA-512"
     ca: Authority | None = Field(None, description="Signed the brokers' certificates; null: the system's.")
     users: dict[PodPart, KafkaUser] = Field(description="One for each part: executor, signals, features, feed.")
 
