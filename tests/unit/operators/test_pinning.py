@@ -11,6 +11,7 @@ from tests.unit.operators.worlds import carried_out, conditions, message, planne
 from tradewind.operators.plan.affected import affected
 from tradewind.operators.plan.model import Object, Ref, World
 from tradewind.operators.plan.noted import ANNOTATION, Note
+from tradewind.operators.plan.shared import SHARED
 
 SET = Ref("StatefulSet", "executor-paper")
 
@@ -107,4 +108,4 @@ def test_a_note_concerns_the_strategies_too() -> None:
     of = running("Preferred", ALONE)
     found = of.objects[Ref("Pod", "executor-paper-0")]
     found["metadata"]["labels"] = {"tradewind.dev/riskpolicy": "paper"}
-    assert affected(of, found) == {Ref("RiskPolicy", "paper"), Ref("Strategy", "momentum")}
+    assert affected(of, found) == {Ref("RiskPolicy", "paper"), Ref("Strategy", "momentum"), SHARED}

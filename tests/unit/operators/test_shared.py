@@ -16,7 +16,8 @@ from tradewind.operators.config import KafkaAccess, OperatorConfig
 from tradewind.operators.plan import policies, shared, strategies
 from tradewind.operators.plan.affected import affected
 from tradewind.operators.plan.following import configuration, site
-from tradewind.operators.plan.model import Object, Plan, Ref, World, ref_of
+from tradewind.operators.plan.model import LABEL_POLICY, Object, Plan, Ref, World, ref_of
+from tradewind.operators.plan.noted import ANNOTATION
 from tradewind.operators.plan.shared import SHARED
 from tradewind.planning.pods import LONGEST_NAME, feature_pod_name
 from tradewind.specs.loading import parse_document
@@ -98,6 +99,48 @@ def test_who_is_not_bound_has_no_share() -> None:
     )
     assert names(planned(of, LIVE), "Deployment") == {FEATURES.name, "feed-1d"}
     assert planned(world(policy()), LIVE) == Plan()
+
+
+def knows(*uids: str) -> Object:
+    """The executor's pod, and which strategies it knows."""
+    note = {"cpus": [1], "of": 2, "connected": True, "kill_switch": False, "strategies": list(uids)}
+    metadata = {"name": "executor-paper-0", "labels": {LABEL_POLICY: "paper"}}
+    return {"kind": "Pod", "metadata": {**metadata, "annotations": {ANNOTATION: json.dumps(note)}}}
+
+
+def without(of: World, *names: str) -> World:
+    return World({ref: o for ref, o in of.objects.items() if ref.kind != "Strategy" or ref.name not in names})
+
+
+def test_what_a_deleted_strategy_holds_keeps_its_prices() -> None:
+    account = policy(allows=("a", "b"))
+    a = strategy("a", 1, capitalShare=0.5)
+    b = strategy("b", 2, capitalShare=0.5, bars="15m", universe={"symbols": ["MSFT"]})
+    c = strategy("c", 3, riskPolicy="other", universe={"symbols": ["IBM"]})
+    other = policy("other", allows=("c",))
+    both = carried_out(world(account, a, b, other, c, knows("uid-a", "uid-b")), LIVE)
+    feeds = {Ref(kind, name) for kind in ("Deployment", "ConfigMap") for name in ("feed-1d", "feed-15m")}
+    assert feeds <= set(both.objects)
+    # One feed would lose a symbol, the other would go; what computes features for nobody goes.
+    plan = planned(without(both, "a", "b"), LIVE)
+    assert settings(plan, "feed-1d")["source"]["symbols"] == ["AAPL", "IBM"]
+    assert {ref.name for ref in plan.delete} == {"features-bars-15m-default-20"}
+    # Nobody is left, and the feeds are.
+    plan = planned(without(both, "a", "b", "c"), LIVE)
+    assert not feeds & set(plan.delete)
+    assert FEATURES in plan.delete
+    # Once the executor can go without them.
+    done = without(both, "a", "b")
+    done.put(Ref("Pod", "executor-paper-0"), knows())
+    plan = planned(done, LIVE)
+    assert settings(plan, "feed-1d")["source"]["symbols"] == ["IBM"]
+    assert Ref("Deployment", "feed-15m") in plan.delete
+
+
+def test_a_replay_goes_on_for_what_a_deleted_strategy_holds() -> None:
+    of = carried_out(World({**EVERYBODY_READY.objects, Ref("Pod", "executor-paper-0"): knows("uid-momentum")}), TRY_OUT)
+    assert JOB in of.objects
+    assert JOB not in planned(without(of, "momentum"), TRY_OUT).delete
 
 
 def test_an_installation_without_data_shares_nothing() -> None:

@@ -16,7 +16,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import kubernetes
@@ -25,7 +25,7 @@ from urllib3.exceptions import HTTPError
 
 from tradewind.operators.crds.definitions import GROUP, VERSION
 from tradewind.operators.follow.books import Books
-from tradewind.operators.follow.gauges import gauges
+from tradewind.operators.follow.gauges import Gauges, gauges
 from tradewind.operators.plan.following import bound, configuration, leaving, site
 from tradewind.operators.plan.model import Object, is_deleted
 from tradewind.operators.plan.noted import ANNOTATION, Note, Remains
@@ -110,7 +110,7 @@ class Follower:
         if not left:
             return ""
         names = ", ".join(s["metadata"]["name"] for s in left)
-        if not trading or time.monotonic() - self._tried < WITHOUT_EVERY_S:
+        if not trading or self._holds(left) or time.monotonic() - self._tried < WITHOUT_EVERY_S:
             return f"{names} left, and may still hold something"
         self._tried = time.monotonic()
         problem = self._try(configuration(policy, trading, self._where))
@@ -120,12 +120,20 @@ class Follower:
         self._books.remember(trading)
         return ""
 
+    def _holds(self, left: Sequence[Object]) -> bool:
+        """Whether the executor says that one of them, being deleted, still has something."""
+        remains = self._gauges().remains
+        return any(remains.get(s["metadata"]["uid"], Remains()) != Remains() for s in left)
+
+    def _gauges(self) -> Gauges:
+        return gauges(json.loads(self._books.out.read_text(encoding="utf-8"))["probes_port"])
+
     def _note(self) -> None:
         """Notes on the pod what one sees of the executor from within."""
         seen = self._books.cpus()
         if not self._pod or seen is None:
             return
-        told = gauges(json.loads(self._books.out.read_text(encoding="utf-8"))["probes_port"])
+        told = self._gauges()
         known = sorted(s["metadata"]["uid"] for s in self._books.known())
         # Who is deleted and in no books of the executor has nothing there.
         nothing = {uid: Remains() for uid in sorted(self._deleted.difference(known))}

@@ -24,7 +24,8 @@ def affected(world: World, changed: Object) -> set[Ref]:
     owners = (("RiskPolicy", labels.get(LABEL_POLICY)), ("Strategy", labels.get(LABEL_STRATEGY)))
     concerned = {Ref(kind, owner) for kind, owner in owners if owner}
     if changed["kind"] == "Pod" and LABEL_POLICY in labels:
-        concerned |= _naming(world, labels[LABEL_POLICY])  # what is noted on it says whether they trade
+        # What is noted on it says whether they trade, and whether somebody who doesn't needs prices.
+        concerned |= {*_naming(world, labels[LABEL_POLICY]), SHARED}
     return concerned
 
 

@@ -1,7 +1,8 @@
 """What the strategies of a namespace share: features processes and the feed. Core.
 
-They are made of the union of the bound strategies and go with the last of them. No document owns them: they are
-planned as a document of their own, `SHARED`.
+They are made of the union of the bound strategies and go with the last of them; but no feed loses a symbol, or goes,
+while an executor still knows a strategy that trades no more. No document owns them: they are planned as a document of
+their own, `SHARED`.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from tradewind.operators.config import OperatorConfig
 from tradewind.operators.plan import documents, podspec
 from tradewind.operators.plan.difference import differing, fingerprint
-from tradewind.operators.plan.model import LABEL_SHARED, Object, Plan, Ref, World, ref_of
+from tradewind.operators.plan.model import LABEL_POLICY, LABEL_SHARED, Object, Plan, Ref, World, ref_of
+from tradewind.operators.plan.noted import read_note
 from tradewind.planning import Workload
 from tradewind.planning.binding import bind
 from tradewind.planning.local import BROKER_KEYS
@@ -29,15 +32,37 @@ def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str
     """The plan for what is shared; it has no status of its own, the strategies' conditions tell of it."""
     wanted: list[Object] = []
     bound, policies = trading(world) if config.services.data is not None else ([], [])
+    prices_needed = _left_somewhere(world, bound)
     if bound:
         for workload in feature_pods(bound, config.site()):
             wanted += _service(workload, "features", config)
-        for workload in feed_pods(bound, policies, config.site()):
+        for feed in feed_pods(bound, policies, config.site()):
+            workload = _with_known_symbols(feed, world) if prices_needed else feed
             wanted += _job(workload, config) if workload.kind == "Job" else _service(workload, "feed", config)
         if not _may_begin(world, bound, policies):
             wanted = [o for o in wanted if o["kind"] != "Job"]
-    unwanted = _ours(world) - {ref_of(o) for o in wanted}
+    unwanted = {ref for ref in _ours(world) - {ref_of(o) for o in wanted} if not (prices_needed and _feeds(ref, world))}
     return Plan([o for o in differing(wanted, world) if not _begun(o, world)], sorted(unwanted))
+
+
+def _left_somewhere(world: World, bound: Sequence[Strategy]) -> bool:
+    """Whether an executor knows a strategy that is not bound: what that holds is closed, or protected, by prices."""
+    notes = [read_note(pod) for pod in world.of("Pod") if LABEL_POLICY in pod["metadata"].get("labels", {})]
+    return not {uid for note in notes if note for uid in note.strategies} <= {s.uid for s in bound}
+
+
+def _with_known_symbols(feed: Workload, world: World) -> Workload:
+    """The feed with those symbols, too, that it has now. A replay has every symbol anyway."""
+    there, source = world.get("ConfigMap", feed.name), feed.config["source"]
+    known = json.loads(there["data"]["config.json"])["source"]["symbols"] if there is not None else []
+    if source["symbols"] is None or known is None:
+        return feed
+    return replace(feed, config={**feed.config, "source": {**source, "symbols": sorted({*known, *source["symbols"]})}})
+
+
+def _feeds(ref: Ref, world: World) -> bool:
+    found = world.get(*ref)
+    return found is not None and found["metadata"]["labels"]["app.kubernetes.io/name"] == FEED
 
 
 def trading(world: World) -> tuple[list[Strategy], list[RiskPolicy]]:
