@@ -15,6 +15,7 @@ from tradewind.specs.strategy import NewsSource, Universe
 
 BROKER_KEYS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
 FEATURES_GROUP = "features"
+PREDICTOR_APPLICATION = "predictor"  # of Ray Serve
 ALPACA = {"paper": "https://paper-api.alpaca.markets", "live": "https://api.alpaca.markets"}
 _USUAL_CONTEXT = Universe.model_fields["context"].default
 

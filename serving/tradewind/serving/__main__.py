@@ -76,10 +76,11 @@ def serve(config: ServingConfig, stop: threading.Event) -> None:
 def _deploy(config: ServingConfig) -> None:
     from ray import serve as ray_serve
 
+    from tradewind.planning.local import PREDICTOR_APPLICATION
     from tradewind.serving.predictor import application
 
     try:
-        ray_serve.run(application(config), name="predictor", route_prefix="/", blocking=False)
+        ray_serve.run(application(config), name=PREDICTOR_APPLICATION, route_prefix="/", blocking=False)
     except RuntimeError as error:
         raise ServingError(f"the predictor did not come up: {' '.join(str(error).split())[-400:]}") from None
 

@@ -35,6 +35,7 @@ class Predictor(prediction_pb2_grpc.PredictionServicer):
 
     def __init__(self) -> None:
         self.requests: list[prediction_pb2.PredictRequest] = []
+        self.metadata: list[dict[str, str | bytes]] = []
         self.asked = threading.Event()
         self.refusals: list[tuple[grpc.StatusCode, str]] = []
         self.alias = "candidate"
@@ -44,6 +45,7 @@ class Predictor(prediction_pb2_grpc.PredictionServicer):
         self, request: prediction_pb2.PredictRequest, context: grpc.ServicerContext
     ) -> prediction_pb2.PredictResponse:
         self.requests.append(request)
+        self.metadata.append(dict(context.invocation_metadata()))
         self.asked.set()
         if self.refusals:
             context.abort(*self.refusals.pop(0))
@@ -216,6 +218,8 @@ def test_every_vector_becomes_a_signal_and_each_needed_change_an_intent(
         [("AAPL", [0.01, 0.2])],
     ]
     assert {(q.model, q.feature_set_version) for q in predictor.requests} == {("one", VERSION)}
+    # Ray Serve's proxy must know which of its applications is meant.
+    assert [told["application"] for told in predictor.metadata] == ["predictor", "predictor"]
 
 
 class Killed(BaseException):

@@ -13,9 +13,12 @@ import grpc
 
 from tradewind.execution.process import StoppedError
 from tradewind.execution.signals.decisions import Prediction
+from tradewind.planning.local import PREDICTOR_APPLICATION
 from tradewind.v1 import features_pb2, prediction_pb2, prediction_pb2_grpc
 
 _REACH_S = 2.0
+# Ray Serve's gRPC proxy asks which application is meant once it has more than one.
+_METADATA = (("application", PREDICTOR_APPLICATION),)
 
 
 class PredictionRefusedError(Exception):
@@ -57,7 +60,7 @@ class PredictorClient:
             rows=[prediction_pb2.FeatureRow(symbol=r.symbol, event_time=r.event_time, values=r.values) for r in rows],
         )
         try:
-            response = self._connected().Predict(request, timeout=self._timeout_s)
+            response = self._connected().Predict(request, timeout=self._timeout_s, metadata=_METADATA)
         except grpc.RpcError as error:
             self.close()
             if error.code() in _REFUSALS:

@@ -12,12 +12,12 @@ from tradewind.operators.plan.difference import holds
 from tradewind.operators.plan.model import Condition, Object, Plan, Ref, Request, World
 from tradewind.operators.plan.models import reached, trains
 from tradewind.operators.plan.shared import trading
-from tradewind.planning.local import model_alias
+from tradewind.planning.local import PREDICTOR_APPLICATION, model_alias
 from tradewind.planning.pods import predictor
 from tradewind.specs import Strategy
 
 SERVING = Ref("Serving", "predictor")
-APPLICATION, DEPLOYMENT = "predictor", "Predictor"
+APPLICATION, DEPLOYMENT = PREDICTOR_APPLICATION, "Predictor"
 IMPORT_PATH = "tradewind.serving.predictor:build"
 SERVICER = "tradewind.v1.prediction_pb2_grpc.add_PredictionServicer_to_server"
 PATH = "/api/serve/applications/"
