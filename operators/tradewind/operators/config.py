@@ -28,12 +28,12 @@ class Images(Part):
 
 
 class Resources(Part):
-    """What pods ask for; requests are limits, so that they are Guaranteed."""
+    """What pods ask for. Memory is a limit, too; CPU is one only in an executor's pod, which has to be Guaranteed."""
 
     executor_cpus: int = Field(1, ge=1, description="Whole CPUs of an executor, so that a static CPU manager pins it.")
     executor_shared_cpu: str = Field("500m", description="Of an executor whose policy asks for no CPU of its own.")
     executor_memory: str = "512Mi"
-    follower_cpu: str = Field("50m", description="A fraction, so that no CPU is pinned for what follows the policy.")
+    follower_cpu: str = Field("100m", description="A fraction, so that no CPU is pinned for what follows the policy.")
     follower_memory: str = "128Mi"
     signals_cpu: str = "100m"
     signals_memory: str = "512Mi"

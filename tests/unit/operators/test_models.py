@@ -326,14 +326,16 @@ def test_applications_of_others_stay() -> None:
     ("of", "ready"),
     [
         (TRAINED, "PredictorMissing"),
-        (with_(deployed(served(TRAINED), "DEPLOYING"), base=TRAINED), "PredictorNotRunning"),
+        (World({r: o for r, o in TRAINED.objects.items() if r.kind != "ServeApplications"}), "PredictorUnknown"),
+        (with_(deployed(served(TRAINED), "DEPLOYING"), base=TRAINED), "PredictorChanging"),
+        (with_(deployed(served(TRAINED), "UNHEALTHY"), base=TRAINED), "PredictorNotRunning"),
         (with_(deployed(served(TRAINED)), base=TRAINED), "FeaturesMissing"),
         (
             with_(told("Refused", "Serving/predictor", model="predictor", problem="no"), base=TRAINED),
             "PredictorRefused",
         ),
     ],
-    ids=["missing", "deploying", "running", "refused"],
+    ids=["missing", "unknown", "deploying", "unhealthy", "running", "refused"],
 )
 def test_ready_waits_for_the_predictor(of: World, ready: str) -> None:
     plan = strategies.plan(of, "momentum", REPLAYED, NOW)

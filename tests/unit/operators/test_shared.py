@@ -164,6 +164,27 @@ def test_it_goes_with_the_last_strategy() -> None:
     assert planned(World({**left.objects, ref_of(foreign): foreign}), TRY_OUT).delete == planned(left, TRY_OUT).delete
 
 
+def test_every_policy_owns_what_is_shared_so_that_it_goes_without_an_operator() -> None:
+    traded = [ready(policy()), ready(policy("second", allows=("trend",)))]
+    own = [ready(strategy()), ready(strategy("trend", 2, riskPolicy="second"))]
+
+    def owners(of: World) -> dict[Ref, tuple[str, ...]]:
+        made = applied(planned(of, TRY_OUT)).items()
+        return {ref: tuple(r["uid"] for r in o["metadata"]["ownerReferences"]) for ref, o in made}
+
+    of = world(*traded, *own)
+    assert {JOB, FEATURES} <= set(owners(of))
+    assert set(owners(of).values()) == {("uid-paper", "uid-second")}
+    begun = carried_out(of, TRY_OUT)
+    left = World({ref: o for ref, o in begun.objects.items() if ref.name != "trend"})
+    changed = owners(left)
+    assert set(changed.values()) == {("uid-paper",)}
+    assert {JOB, FEATURES} <= set(changed)
+    # The Job has another owner, and is otherwise what it was.
+    assert applied(planned(left, TRY_OUT))[JOB]["spec"] == begun.objects[JOB]["spec"]
+    assert planned(carried_out(left, TRY_OUT), TRY_OUT) == Plan()
+
+
 def test_a_replay_begins_when_everybody_is_ready_and_then_goes_on() -> None:
     waiting = [BOTH, world(ready(policy()), strategy()), world(policy(), ready(strategy()))]
     stale = ready(strategy())
@@ -250,7 +271,7 @@ def test_each_pod_has_what_it_is_told_and_no_more() -> None:
     for pod in (features, feed):
         assert pod["automountServiceAccountToken"] is False
         assert {m["name"] for m in pod["containers"][0]["volumeMounts"]} == {v["name"] for v in pod["volumes"]}
-        assert pod["containers"][0]["resources"]["requests"] == pod["containers"][0]["resources"]["limits"]
+        assert "cpu" not in pod["containers"][0]["resources"]["limits"]
         assert pod["containers"][0]["image"] == "streaming:1"
         assert pod["containers"][0]["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
     assert settings(plan, "feed")["probes_port"] == 9101
@@ -313,8 +334,14 @@ SIGNALS = Ref("Deployment", "signals-momentum")
         (TRY_OUT, [(FEATURES, RUNS)], ("False", "FeedStarting"), ("False", "SignalsStarting")),
         (TRY_OUT, [(SIGNALS, RUNS), (FEATURES, RUNS)], ("False", "FeedStarting"), ("True", "SignalsRunning")),
         (
+            TRY_OUT,  # its pod is there, but its container can't start
+            [(SIGNALS, RUNS), (FEATURES, RUNS), (JOB, {"active": 1, "ready": 0})],
+            ("False", "FeedStarting"),
+            ("True", "SignalsRunning"),
+        ),
+        (
             TRY_OUT,
-            [(SIGNALS, RUNS), (FEATURES, RUNS), (JOB, {"active": 1})],
+            [(SIGNALS, RUNS), (FEATURES, RUNS), (JOB, {"active": 1, "ready": 1})],
             ("True", "Computing"),
             ("True", "SignalsRunning"),
         ),
@@ -338,7 +365,7 @@ SIGNALS = Ref("Deployment", "signals-momentum")
             ("True", "SignalsRunning"),
         ),
     ],
-    ids=["no features", "no signals", "no feed", "replays", "ended", "failed", "live without feed", "live"],
+    ids=["no features", "no signals", "no feed", "stuck", "replays", "ended", "failed", "live without feed", "live"],
 )  # fmt: skip
 def test_fresh_features_are_told_of(
     under: OperatorConfig, states: list[Any], fresh: tuple[str, str], is_ready: tuple[str, str]

@@ -13,8 +13,11 @@ PASSING = frozenset(
     | {"NotSeen", "NotAsked", "ExecutorSilent"}
     | {"SignalsMissing", "SignalsStarting", "SignalsChanging"}
     | {"FeaturesMissing", "FeaturesStarting", "FeedMissing", "FeedStarting", "FeedWaiting"}
-    | {"PredictorMissing", "PredictorChanging", "TrainingUnknown", "NoModel"}
+    | {"PredictorUnknown", "PredictorMissing", "PredictorChanging", "TrainingUnknown", "NoModel"}
 )
+
+# Reasons that something isn't so which nobody has to do anything about.
+ORDINARY = frozenset({"Training", "Retraining", "ReplayEnded", "Stopped", "DryRun"})
 
 
 def status(document: Object, conditions: Sequence[Condition], now: str, **more: Any) -> tuple[Object, list[Condition]]:
@@ -38,7 +41,11 @@ def status(document: Object, conditions: Sequence[Condition], now: str, **more: 
                 "message": condition.message,
             }
         )
-    news = [c for c in conditions if _worth_telling(before.get(c.type), c)]
+    # One cause is told once, by the first condition that it is the reason of.
+    news = list(
+        {(c.reason, c.message): c for c in reversed(conditions) if _worth_telling(before.get(c.type), c)}.values()
+    )
+    news.reverse()
     return {"observedGeneration": generation, "conditions": entries, **more}, news
 
 
@@ -46,6 +53,10 @@ def _worth_telling(old: Object | None, new: Condition) -> bool:
     if new.reason in PASSING:
         return old is not None and old["status"] == "True"
     return old is None or (old["status"], old["reason"]) != (new.status, new.reason)
+
+
+def _same_cause(one: Condition, other: Condition) -> bool:
+    return (one.reason, one.message) == (other.reason, other.message)
 
 
 def true(kind: str, reason: str, message: str) -> Condition:

@@ -9,7 +9,7 @@ from tradewind.operators.config import OperatorConfig
 from tradewind.operators.plan import podspec
 from tradewind.operators.plan.difference import fingerprint
 from tradewind.operators.plan.model import LABEL_POLICY, LABEL_STRATEGY, Object
-from tradewind.operators.plan.podspec import CONFIG_DIR, FIXED, RESTRICTED, chosen, exactly
+from tradewind.operators.plan.podspec import CONFIG_DIR, FIXED, RESTRICTED, at_least, chosen, exactly
 from tradewind.planning import Workload
 from tradewind.planning.pods import EXECUTOR_METRICS_PORT, PROBES_PORT, STATE_DIR
 from tradewind.specs.base import API_VERSION
@@ -89,7 +89,7 @@ def signals(document: Object, workload: Workload, config: OperatorConfig) -> lis
         **podspec.PROBED,
         "command": ["python", "-m", workload.module, "--config", f"{CONFIG_DIR}/config.json"],
         **podspec.told("signals", config),
-        "resources": exactly(config.resources.signals_cpu, config.resources.signals_memory),
+        "resources": at_least(config.resources.signals_cpu, config.resources.signals_memory),
         "securityContext": RESTRICTED,
         "volumeMounts": volumes.mounts,
     }

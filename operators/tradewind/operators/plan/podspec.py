@@ -61,6 +61,11 @@ def exactly(cpu: str, memory: str) -> dict[str, Any]:
     return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"cpu": cpu, "memory": memory}}
 
 
+def at_least(cpu: str, memory: str) -> dict[str, Any]:
+    """A share of the CPUs that may grow into what is idle: a limit would stretch start-ups and bursts to minutes."""
+    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": memory}}
+
+
 def keys_of(secret: str, keys: tuple[str, ...]) -> list[Object]:
     """Environment variables from the keys of a Secret."""
     return [{"name": key, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}} for key in keys]
@@ -143,12 +148,21 @@ def made(api: str, kind: str, name: str, namespace: str, tags: dict[str, str], *
 
 def owned(owner: Object, wanted: Object) -> Object:
     """The object as one that goes with its owner."""
-    reference = {
+    reference = {**_reference(owner), "controller": True, "blockOwnerDeletion": True}
+    return {**wanted, "metadata": {**wanted["metadata"], "ownerReferences": [reference]}}
+
+
+def shared_by(owners: Sequence[Object], wanted: Object) -> Object:
+    """The object as one that goes with the last of its owners."""
+    references = [_reference(owner) for owner in owners]
+    return {**wanted, "metadata": {**wanted["metadata"], "ownerReferences": references}}
+
+
+def _reference(owner: Object) -> Object:
+    metadata = owner["metadata"]
+    return {
         "apiVersion": owner["apiVersion"],
         "kind": owner["kind"],
-        "name": owner["metadata"]["name"],
-        "uid": owner["metadata"]["uid"],
-        "controller": True,
-        "blockOwnerDeletion": True,
+        "name": metadata["name"],
+        "uid": metadata["uid"],
     }
-    return {**wanted, "metadata": {**wanted["metadata"], "ownerReferences": [reference]}}

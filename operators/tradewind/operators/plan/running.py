@@ -56,7 +56,7 @@ def features_fresh(world: World, ready: Condition, *, replayed: bool) -> Conditi
         return false("FeaturesFresh", "ReplayEnded", "the replay has come to its end")
     if "Failed" in ends:
         return false("FeaturesFresh", "FeedFailed", f"Job {FEED}: {ends['Failed'].get('message', 'has failed')}")
-    if job.get("status", {}).get("active", 0) < 1:
+    if job.get("status", {}).get("ready", 0) < 1:
         return _trouble(_pod_of(world, FEED), "FeedStarting", f"waiting for Job {FEED}", "FeaturesFresh")
     return true("FeaturesFresh", "Computing", "the replay and the features process run")
 

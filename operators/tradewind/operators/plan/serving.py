@@ -79,13 +79,19 @@ def served(name: str, alias: str, world: World) -> Condition:
     refused = world.get("Refused", f"{SERVING.kind}/{SERVING.name}")
     if refused is not None:
         return false("Ready", "PredictorRefused", refused["problem"])
-    found = (world.get("ServeApplications", "all") or {"applications": {}})["applications"].get(APPLICATION)
+    told = world.get("ServeApplications", "all")
+    if told is None:
+        heard = world.get("Heard", "ray") or {"problem": "it has not answered yet"}
+        return false("Ready", "PredictorUnknown", f"services.ray: {heard['problem']}")
+    found = told["applications"].get(APPLICATION)
     model = {"name": name, "alias": alias}
     if found is None or not found["config"]:
         return false("Ready", "PredictorMissing", f"application {APPLICATION} is not in Ray Serve yet")
-    told = found["config"].get("deployments", [{}])[0].get("user_config", {}).get("models", [])
-    if model not in told:
+    models = found["config"].get("deployments", [{}])[0].get("user_config", {}).get("models", [])
+    if model not in models:
         return false("Ready", "PredictorChanging", f"the predictor is about to serve model {model['name']}, {alias}")
+    if found["status"] in ("NOT_STARTED", "DEPLOYING"):
+        return false("Ready", "PredictorChanging", f"application {APPLICATION} is {found['status']}")
     if found["status"] != "RUNNING":
         why = f": {found['message']}" if found["message"] else ""
         return false("Ready", "PredictorNotRunning", f"application {APPLICATION} is {found['status']}{why}")

@@ -1,8 +1,8 @@
 """What the strategies of a namespace share: features processes and the feed. Core.
 
 They are made of the union of the bound strategies and go with the last of them; but no feed loses a symbol, or goes,
-while an executor still knows a strategy that trades no more. No document owns them: they are planned as a document of
-their own, `SHARED`.
+while an executor still knows a strategy that trades no more. Each policy that is traded under owns them, so that they
+go with the last of those where no operator is left. They are planned as a document of their own, `SHARED`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from tradewind.operators.config import OperatorConfig
 from tradewind.operators.plan import documents, podspec
-from tradewind.operators.plan.difference import differing, fingerprint
+from tradewind.operators.plan.difference import differing, fingerprint, holds
 from tradewind.operators.plan.model import LABEL_POLICY, LABEL_SHARED, Object, Plan, Ref, World, ref_of
 from tradewind.operators.plan.noted import read_note
 from tradewind.planning import Workload
@@ -42,7 +42,12 @@ def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str
         if not _may_begin(world, bound, policies):
             wanted = [o for o in wanted if o["kind"] != "Job"]
     unwanted = {ref for ref in _ours(world) - {ref_of(o) for o in wanted} if not (prices_needed and _feeds(ref, world))}
-    return Plan([o for o in differing(wanted, world) if not _begun(o, world)], sorted(unwanted))
+    owners = [found for p in policies if (found := world.get("RiskPolicy", p.metadata.name)) is not None]
+    wanted = [podspec.shared_by(owners, o) for o in wanted]
+    begun = [o for o in wanted if o["kind"] == "Job" and world.get(*ref_of(o)) is not None]
+    handed_on = [_handed_on(o, world) for o in begun]
+    changed = differing([o for o in wanted if o not in begun], world)
+    return Plan([*changed, *(o for o in handed_on if o is not None)], sorted(unwanted))
 
 
 def _left_somewhere(world: World, bound: Sequence[Strategy]) -> bool:
@@ -94,9 +99,14 @@ def _may_begin(world: World, bound: list[Strategy], policies: list[RiskPolicy]) 
     return all(_ready(world.get(document.kind, document.metadata.name)) for document in (*bound, *policies))
 
 
-def _begun(wanted: Object, world: World) -> bool:
-    """A replay that has begun goes on as it is: the pod of a Job can't be changed."""
-    return wanted["kind"] == "Job" and world.get(*ref_of(wanted)) is not None
+def _handed_on(wanted: Object, world: World) -> Object | None:
+    """A replay that has begun goes on as it is (the pod of a Job can't be changed), under its owners of today."""
+    there = world.get(*ref_of(wanted)) or {}
+    metadata, owners = there["metadata"], wanted["metadata"]["ownerReferences"]
+    if holds(metadata.get("ownerReferences"), owners):
+        return None
+    kept = {key: metadata.get(key, {}) for key in ("labels", "annotations")}
+    return {**wanted, "metadata": {**wanted["metadata"], **kept}, "spec": there["spec"]}
 
 
 def _ready(document: Object | None) -> bool:
@@ -131,7 +141,8 @@ def _job(workload: Workload, config: OperatorConfig) -> list[Object]:
     template = _template(workload, FEED, config)
     pod = {**template["spec"], "restartPolicy": "OnFailure"}
     del template["metadata"]["annotations"]
-    spec = {"backoffLimit": 20, "template": {**template, "spec": pod}}
+    # What dies is started again for as long as it takes: the kubelet backs off, and FeaturesFresh tells of it.
+    spec = {"backoffLimit": 1_000_000, "template": {**template, "spec": pod}}
     return [_configuration(workload, FEED, config), _object("batch/v1", "Job", workload, FEED, config, spec)]
 
 
@@ -159,7 +170,7 @@ def _template(workload: Workload, part: Any, config: OperatorConfig) -> Object:
         **podspec.PROBED,
         "command": ["python", "-m", workload.module, "--config", f"{podspec.CONFIG_DIR}/config.json"],
         **podspec.told(part, config, keys),
-        "resources": podspec.exactly(*size),
+        "resources": podspec.at_least(*size),
         "securityContext": podspec.RESTRICTED,
         "volumeMounts": volumes.mounts,
     }

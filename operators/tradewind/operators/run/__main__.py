@@ -61,6 +61,8 @@ class Operator:
         remote = Remote(config.services)
         observing = Observing(config, remote, store, queue)
         reconciler = Reconciler(config, api, store, queue, remote, observing)
+        if config.services.ray is not None:
+            await observing.look()  # or each start would tell of everything that it isn't known yet
         tasks = [asyncio.create_task(reconciler.work()) for _ in range(config.workers)]
         tasks.append(asyncio.create_task(watching.watch()))
         tasks.append(asyncio.create_task(watching.audit(config.audit_s)))

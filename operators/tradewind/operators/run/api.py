@@ -12,6 +12,7 @@ from kubernetes.client.exceptions import ApiException
 from prometheus_client import Counter
 from urllib3.exceptions import HTTPError
 
+from tradewind.operators.plan.conditions import ORDINARY
 from tradewind.operators.plan.model import FINALIZER, LABEL_MANAGED, MANAGER, Condition, Object, Ref
 
 WRITES = Counter("tradewind_operator_writes_total", "Writes to the API server.", ["kind", "verb"])
@@ -109,7 +110,7 @@ class Api:
             "kind": "Event",
             "metadata": {"generateName": f"{document['metadata']['name']}.", "namespace": self._namespace},
             "involvedObject": about,
-            "type": "Normal" if news.status == "True" else "Warning",
+            "type": "Normal" if news.status == "True" or news.reason in ORDINARY else "Warning",
             "reason": news.reason,
             "message": f"{news.type}: {news.message}"[:1024],
             "source": {"component": MANAGER},
