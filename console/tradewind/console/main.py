@@ -225,6 +225,20 @@ def data_pull(
     pull(symbols, start, end, out, interval, url, ca, as_json=json)
 
 
+@data_app.command("stage")
+def data_stage(
+    out: Annotated[Path, typer.Argument(help="The new directory.")],
+    files: Files,
+    replay: Annotated[str, typer.Option(help="A data set, or `demo`.")] = "demo",
+    speed: Annotated[float, typer.Option(min=1e-3, help="Times faster than recorded.")] = 86400,
+    json: Json = False,
+) -> None:
+    """Lay out what a cluster's data volume needs to train on a data set and trade it again."""
+    from tradewind.console.commands.stage import run
+
+    run(files, replay, out, speed, as_json=json)
+
+
 @audit_app.command("verify")
 def audit_verify(
     state: State = Path("runs/state"),
