@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.installation import Installation, installed
 from tests.cluster.node import given_node, own_node
 from tests.cluster.plane import CHART, ROOT, TOOLS, Cluster, binaries
 
@@ -61,3 +62,10 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     given = os.environ.get("KUBECONFIG")
     with given_node() if given else own_node(tmp_path_factory.mktemp("node") / "state") as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def installation(node: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Tradewind as helm installs it."""
+    with installed(node, tmp_path_factory.mktemp("installation")) as made:
+        yield made

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.conftest import CHART, Cluster
+from tests.cluster.plane import CHART, Cluster
 
 FEATURES = {"tech_rsi_14_raw": 15, "vol_historical_20_annual": 21, "ctx_realvol_21_annual": 22}
 

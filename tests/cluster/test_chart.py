@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import tarfile
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.cluster.conftest import CHART, Cluster
+from tests.cluster.conftest import CHART, ROOT, Cluster
 from tests.cluster.plane import VALUES
 from tests.cluster.rendering import found, helm, labelled, pods, render
 from tradewind.console.default_features import default_features
@@ -65,7 +66,7 @@ BAD = {
     "data.size=ten": "data/size",
     "postgres.user=a;b": "postgres/user",
     "images.prefix=registry.example": "images/prefix",
-    "venue.clock=sun": "venue/clock",
+    "venue.startingCash=lots": "venue/startingCash",
     "monitoring.serviceMonitor=true": "'serviceMonitor' not allowed",
     "monitoring.interval=0s": "monitoring/interval",
     "kafka.security.userPrefix=a b": "kafka/security/userPrefix",
@@ -212,3 +213,14 @@ def test_the_chart_is_packaged_with_its_definitions(tmp_path: Path) -> None:
     wanted = ["crds/riskpolicies.yaml", "crds/strategies.yaml", "files/install-test.py", "files/default-features.json"]
     wanted += ["files/alerts.yaml", "files/dashboard.json"]
     assert {f"tradewind/{name}" for name in wanted} <= names
+
+
+def test_the_values_on_the_page_are_taken(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / "install.md").read_text(), re.M | re.S)
+    (values,) = (block for block in blocks if "images:" in block)
+    (tmp_path / "my-values.yaml").write_text(values)
+    made = render([], f"--values={tmp_path / 'my-values.yaml'}")
+    assert found(made, "Deployment", "tradewind-operator")["spec"]["template"]["spec"]["containers"][0]["image"] == (
+        "registry.example.com/trading/tradewind/operator:dev"
+    )
+    assert not [d for d in made if d["kind"] == "StatefulSet" and "kafka" in d["metadata"]["name"]]

@@ -27,6 +27,9 @@
     "data": {
       "claim": {{ include "tradewind.data.claim" . | quote }},
       "dataset": {{ .Values.data.dataset | default nil | toJson }},
+      {{- if and .Values.venue.enabled .Values.data.replay.enabled }}
+      "secret": "{{ include "tradewind.fullname" . }}-venue",
+      {{- end }}
       "replay": {{ include "tradewind.replay" . }}
     }
   },
@@ -56,9 +59,14 @@
 {{- define "tradewind.replay" -}}
 {{- with .Values.data.replay -}}
 {{- if .enabled -}}
-{"trained_until": {{ mul (toDate "2006-01-02T15:04:05Z" .trainedUntil | unixEpoch) 1000000000 }}, "speed": {{ .speed }}, "events": {{ .events | default nil | toJson }}}
+{"trained_until": {{ include "tradewind.trainedUntil" $ }}, "speed": {{ .speed }}, "events": {{ .events | default nil | toJson }}}
 {{- else -}}
 null
 {{- end -}}
 {{- end -}}
+{{- end -}}
+
+{{/* ns UTC */}}
+{{- define "tradewind.trainedUntil" -}}
+{{ mul (toDate "2006-01-02T15:04:05Z" .Values.data.replay.trainedUntil | unixEpoch) 1000000000 }}
 {{- end -}}

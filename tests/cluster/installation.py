@@ -1,0 +1,143 @@
+"""A cluster with a node, and Tradewind installed there by the commands of docs/install.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.cluster.node import NAMESPACE
+from tests.cluster.operator_process import eventually
+from tests.cluster.plane import ROOT, TOOLS, VALUES, Cluster, binaries
+
+RELEASE = "tradewind"
+PAGE = ROOT / "docs" / "install.md"
+COMMAND_LIMIT_S = 1300
+# The page's replay takes two minutes; here it goes on until the storm is over (storm.py).
+ROUNDS, FIRST_SEED = int(os.environ.get("TRADEWIND_ROUNDS", "5")), int(os.environ.get("TRADEWIND_SEED", "1"))
+REPLAYED_S, REPLAY_S = 731 * 86400, 120 + 40 * ROUNDS
+SECTIONS = (
+    "On a cluster of your own",
+    "An account and a strategy",
+    "A core of its own for the executor",
+    "Upgrading and removing",
+)
+
+
+def commands(section: str) -> list[str]:
+    """The commands of a section of the page, in its order: the fenced blocks that name no language."""
+    found = lines(PAGE.read_text().split(f"\n## {section}\n", 1)[1].split("\n## ", 1)[0])
+    assert found, f"{PAGE}: no commands in section {section}"
+    return found
+
+
+def lines(text: str) -> list[str]:
+    """The commands of a text."""
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
+    found = [line for language, block in blocks if not language for line in block.splitlines()]
+    return [re.sub(r"--speed \d+", f"--speed {REPLAYED_S // REPLAY_S}", line) for line in found]
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The release, spoken to as people do: in a shell.
+
+    Attributes:
+        here: working directory of the commands; has the project's charts and examples.
+        said: what each command of the page printed.
+    """
+
+    cluster: Cluster
+    here: Path
+    path: str
+    said: dict[str, str] = field(default_factory=dict)
+
+    def follow(self, *lines: str) -> None:
+        """Does what the page says; fails with what a person would look at when a command does."""
+        for line in lines:
+            done = subprocess.run(
+                ["bash", "-o", "pipefail", "-c", line],
+                capture_output=True, text=True, timeout=COMMAND_LIMIT_S, cwd=self.here, env=self.environment(),
+            )  # fmt: skip
+            assert done.returncode == 0, f"{line}: {done.stdout}\n{done.stderr}\n{self.look()}"
+            self.said[" ".join(line.split()[:2])] = done.stdout
+
+    def environment(self) -> dict[str, str]:
+        """Of a person who works with this cluster."""
+        return {**os.environ, "PATH": self.path, "KUBECONFIG": str(self.cluster.kubeconfig)}
+
+    def look(self) -> str:
+        """What a person would look at when something isn't ready."""
+        pods = self.cluster.run("get", "pods,strategies,riskpolicies", "-o", "wide").stdout
+        events = self.cluster.run("get", "events", "--sort-by=.lastTimestamp").stdout.splitlines()[-40:]
+        described = self.cluster.run("describe", "strategies,riskpolicies").stdout
+        return "\n".join([pods, *events, described])
+
+    def left(self) -> set[str]:
+        """What of a release is still there, volumes apart."""
+        kinds = "all,secrets,configmaps,serviceaccounts,roles,rolebindings,leases,jobs,strategies,riskpolicies"
+        return set(self.cluster.ok("get", kinds, "-o", "name").split())
+
+    def pods(self, part: str) -> list[str]:
+        """Names of the pods of a part."""
+        return self.cluster.ok("get", "pods", "-l", f"app.kubernetes.io/name={part}", "-o", "name").split()
+
+    def python(self, pod: str, program: str, *arguments: str, container: str = "") -> str:
+        """What a program printed that ran in a pod."""
+        chosen = ["-c", container] if container else []
+        done = self.cluster.run("exec", "-i", pod, *chosen, "--", "python", "-", *arguments, given=program)
+        assert done.returncode == 0, f"in {pod}: {done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def condition(self, kind: str, name: str, of: str) -> dict[str, Any]:
+        """A condition of a document."""
+        found = self.cluster.get(kind, name).get("status", {}).get("conditions", [])
+        return next((c for c in found if c["type"] == of), {})
+
+    def cpus(self, pod: str, container: str = "") -> set[int]:
+        """The CPUs that a container may run on, as it sees them itself."""
+        program = "import json, os; print(json.dumps(sorted(os.sched_getaffinity(0))))"
+        return set(json.loads(self.python(pod, program, container=container)))
+
+
+@contextmanager
+def installed(cluster: Cluster, here: Path) -> Iterator[Installation]:
+    """Tradewind by helm in a namespace of its own that allows PodSecurity `restricted` alone."""
+    own = cluster.state is not None
+    tools = [str(Path(sys.executable).parent), str(Path(cluster.kubectl).parent)]
+    if own:
+        tools.append(str(binaries("--node")))
+        subprocess.run([TOOLS / "images", "build"], check=True)
+        subprocess.run([TOOLS / "images", "load", str(cluster.state)], check=True)
+    values = yaml.safe_load(VALUES.read_text()) | ({} if own else {"storageClass": ""})
+    (here / "my-values.yaml").write_text(yaml.safe_dump(values))
+    for name in ("charts", "examples"):
+        (here / name).symlink_to(ROOT / name)
+    made = Installation(cluster, here, os.pathsep.join([*tools, os.environ["PATH"]]))
+    assert shutil.which("helm", path=made.path), "KUBECONFIG is given but helm is not on the PATH; install it"
+    try:
+        made.follow(*commands(SECTIONS[0]))
+        yield made
+        made.follow(*(line for line in commands(SECTIONS[3]) if not keeps(line)))
+        # Kubernetes' own; what a helm test made, so that its logs can be read; the password of a volume that stays; the
+        # operators' Lease, which is nobody's.
+        kept = {"configmap/kube-root-ca.crt", "serviceaccount/default", "lease.coordination.k8s.io/tradewind-operator"}
+        kept |= {f"pod/{RELEASE}-install-test", f"configmap/{RELEASE}-install-test", f"secret/{RELEASE}-postgres"}
+        eventually(lambda: made.left() == kept, 120)
+    finally:
+        cluster.run("delete", "namespace", NAMESPACE, "--timeout=180s", timeout_s=200)
+
+
+def keeps(line: str) -> bool:
+    """Whether a command upgrades, rather than removes."""
+    return line.split()[1] in ("apply", "upgrade")

@@ -1,0 +1,144 @@
+"""Deaths in a cluster on this machine, from a seed, and how long it takes until everything is as it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from tests.cluster.installation import Installation
+from tests.cluster.test_restarts import restart
+from tradewind.v1.prediction_pb2 import HealthRequest
+from tradewind.v1.prediction_pb2_grpc import PredictionStub
+
+# Part → what the command line of its process has.
+PROCESSES = {
+    "operator": "tradewind.operators.run",
+    "executor": "tradewind.execution.executor",
+    "signals": "tradewind.execution.signals",
+    "ray": "ray::ServeReplica",
+    "kafka": "kafka.Kafka",
+}
+API = "kube-apiserver"
+PARTS = (*PROCESSES, API)
+AGAIN_WITHIN_S = 300.0
+
+
+def blows(seed: int) -> list[tuple[float, str]]:
+    """Who dies, and how many seconds after the one before: at once, or one after another; the same for a seed."""
+    chance = random.Random(seed)
+    together = chance.random() < 0.3
+    parts = chance.sample(PARTS, chance.randint(1, len(PARTS)))
+    return [(0.0 if together else round(chance.uniform(0, 3), 2), part) for part in parts]
+
+
+class Storm:
+    """Strikes an installation with trading under way."""
+
+    def __init__(self, installation: Installation) -> None:
+        assert installation.cluster.state is not None, "it kills processes of this machine: run it without KUBECONFIG"
+        self._made = installation
+        self._state = installation.cluster.state
+
+    def strike(self, seed: int) -> dict[str, Any]:
+        """One round: kill -9 each, then seconds from the last until everything but Ray, and Ray, are as before."""
+        restarts = {part: self._restarts(part) for part in PARTS}
+        killed: dict[str, int] = {}
+        for pause, part in blows(seed):
+            time.sleep(pause)  # when it dies is what the seed says; nothing is waited for
+            if self._kill(part):
+                killed[part] = restarts[part]
+        last = time.monotonic()
+        ours = self._until(last, lambda: self._as_before(killed))
+        ray = self._until(last, self._predicts)
+        return {"seed": seed, "killed": sorted(killed), "ready_s": ours, "ray_s": ray if "ray" in killed else None}
+
+    def _kill(self, part: str) -> bool:
+        """Whether there was something to kill: an earlier blow may have ended it."""
+        if part == API:
+            restart(self._state, API, down_s=1)
+            return True
+        found = self._pids(part)
+        for pid in found:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return bool(found)
+
+    def _restarts(self, part: str) -> int:
+        """How often its container was started again."""
+        return sum(c["restartCount"] for pod in self._pods() or [] if _part(pod) == part for c in _containers(pod))
+
+    def _pids(self, part: str) -> set[int]:
+        """Its processes now; none while it isn't there."""
+        found = set()
+        for directory in Path("/proc").glob("[0-9]*"):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                told = (directory / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                if PROCESSES[part] in told and "kubepods" in (directory / "cgroup").read_text():
+                    found.add(int(directory.name))
+        return found
+
+    def _until(self, since: float, reached: Callable[[], bool]) -> float:
+        while not reached():
+            waited = time.monotonic() - since
+            assert waited < AGAIN_WITHIN_S, f"not as before after {waited:.0f} s\n{self._made.look()}"
+            time.sleep(0.2)
+        return round(time.monotonic() - since, 1)
+
+    def _as_before(self, killed: dict[str, int]) -> bool:
+        """Whether who was killed runs again, and every pod and policy says that it is ready."""
+        pods = self._pods()
+        if pods is None or any(not _is_ready(pod) for pod in pods if _part(pod) != "ray"):
+            return False
+        again = all(self._restarts(part) > before for part, before in killed.items() if part not in ("ray", API))
+        # A strategy's Ready is the predictor's, too.
+        kinds = "riskpolicies" if "ray" in killed else "strategies,riskpolicies"
+        documents = self._get(kinds)
+        return again and bool(documents) and all(map(_is_ready, documents or []))
+
+    def _predicts(self) -> bool:
+        """Whether the predictor answers with a model, and every strategy is ready."""
+        pods, strategies = self._pods(), self._get("strategies")
+        address = next((pod["status"].get("podIP") for pod in pods or [] if _part(pod) == "ray"), None)
+        if address is None or not strategies or not all(map(_is_ready, strategies)):
+            return False
+        with grpc.insecure_channel(f"{address}:9000") as channel:
+            try:
+                health = PredictionStub(channel).Health(HealthRequest(), timeout=5)
+            except grpc.RpcError:
+                return False
+        return bool(health.ready)
+
+    def _pods(self) -> list[dict[str, Any]] | None:
+        """Those that have work left to do; None while nobody can say."""
+        found = self._get("pods")
+        return None if found is None else [p for p in found if p.get("status", {}).get("phase") != "Succeeded"]
+
+    def _get(self, kinds: str) -> list[dict[str, Any]] | None:
+        told = self._made.cluster.run("get", kinds, "-o", "json", timeout_s=20)
+        if told.returncode != 0:
+            return None
+        found: list[dict[str, Any]] = json.loads(told.stdout)["items"]
+        return found
+
+
+def _part(pod: dict[str, Any]) -> str:
+    return str(pod["metadata"].get("labels", {}).get("app.kubernetes.io/name"))
+
+
+def _containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = pod.get("status", {}).get("containerStatuses", [])
+    return found
+
+
+def _is_ready(found: dict[str, Any]) -> bool:
+    conditions = found.get("status", {}).get("conditions", [])
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
