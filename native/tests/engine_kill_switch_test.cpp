@@ -159,6 +159,35 @@ TEST(KillSwitch, AnOrderThatNoBookKnowsIsCancelledWhenItHoldsTheShares) {
   EXPECT_EQ(d.requests(RequestKind::kSubmit).back().quantity, shares(10));
 }
 
+// One closing order was refused, so the broker is to be asked what else is there; the other never arrived. Sent again
+// it is under the account as just compared, and only then, in the same step, the next comparison begins.
+TEST(KillSwitch, AClosingOrderIsSentAgainOnlyOnceReconciledAndBeforeTheNextLook) {
+  Desk d = holding();
+  d.answering = false;
+  d.halt(true);
+  const auto closing = d.requests(RequestKind::kSubmit);
+  const BrokerRequest lost = closing.at(closing.size() - 2), refused = closing.back();
+  d.event(BrokerEventKind::kLinkDown);
+  d.event(BrokerEventKind::kLinkUp);
+  BrokerEvent no = d.broker.answer(BrokerEventKind::kSubmitRejected, refused);
+  no.http_status = 403;
+  d.feed(no);
+  d.feed(d.broker.answer(BrokerEventKind::kSubmitUnknown, lost));
+  for (const BrokerEvent& e : d.answer(d.requests(RequestKind::kSnapshot).back())) {
+    EXPECT_EQ(d.requests(RequestKind::kSubmit).size(), closing.size());
+    d.feed(e);
+  }
+  const BrokerRequest asked = d.requests(RequestKind::kLookup).back();
+  EXPECT_EQ(d.requests(RequestKind::kSubmit).size(), closing.size());
+  EXPECT_FALSE(d.engine.ready());
+  d.feed(d.broker.answer(BrokerEventKind::kLookupMissing, asked));
+  ASSERT_EQ(d.outputs.requests.size(), 2u);
+  EXPECT_EQ(d.outputs.requests[0].kind, RequestKind::kSubmit);
+  EXPECT_EQ(d.outputs.requests[0].client_order_id, lost.client_order_id);
+  EXPECT_EQ(d.outputs.requests[1].kind, RequestKind::kSnapshot);
+  EXPECT_FALSE(d.engine.ready());
+}
+
 // Every REST answer and not one message of the stream.
 void by_rest(Desk& d, std::size_t& answered) {
   for (; answered < d.sent.size(); ++answered) {

@@ -73,8 +73,17 @@ class Witness {
     const auto* event = std::get_if<BrokerEvent>(&input.body);
     if (event == nullptr) return;
     if (event->kind == BrokerEventKind::kSnapshotEnd || event->kind == BrokerEventKind::kSnapshotFailed) {
-      if (event->request_id == snapshot_) snapshot_ = 0;
+      if (event->request_id == snapshot_) {
+        snapshot_ = 0;
+        compared_ = event->kind == BrokerEventKind::kSnapshotEnd;
+      }
     }
+    if (event->kind == BrokerEventKind::kLinkUp || event->kind == BrokerEventKind::kLinkDown) {
+      compared_ = reconciled_ = false;
+      doubts_.clear();
+    }
+    if (event->kind == BrokerEventKind::kLookupFound || event->kind == BrokerEventKind::kLookupMissing)
+      doubts_.erase(event->order.client_order_id.str());
     const bool row = event->kind == BrokerEventKind::kSnapshotOrder;
     const bool view = row || event->kind == BrokerEventKind::kSubmitAccepted ||
                       event->kind == BrokerEventKind::kLookupFound || event->kind == BrokerEventKind::kTradeUpdate;
@@ -104,10 +113,7 @@ class Witness {
       if (account[s] != delivered_position(s)) fault = std::string(s) + ": the books are not what the broker told";
       if (sum[s] != account[s]) fault = std::string(s) + ": the sub-books are not the account's";
     }
-    for (const BrokerRequest& r : out.requests) {
-      const bool order = r.kind == RequestKind::kSubmit || r.kind == RequestKind::kReplace;
-      if (order && fault.empty()) fault = check_order(engine, r, account);
-    }
+    if (fault.empty()) fault = check_requests(engine, out, account);
     if (fault.empty() && engine.ready() && all_delivered()) fault = check_cash(engine);
     for (const Record& r : out.records) {
       if (const auto* order = std::get_if<OrderRecord>(&r)) {
@@ -131,6 +137,35 @@ class Witness {
     return fault;
   }
 
+  // Each order by what held when it was decided. Of the account: since the stream came up the broker's snapshot has
+  // been told to its end, and every order looked up is known. That alone, not what the engine says of itself, makes it
+  // reconciled; it ends when the engine asks anew and does not trade meanwhile, which the kill switch may do behind an
+  // order of the same step.
+  [[nodiscard]] std::string check_requests(const Engine& engine, const Outputs& out,
+                                           std::map<std::string, std::int64_t>& account) {
+    std::int64_t questions = 0;  // still to come in this step
+    for (const BrokerRequest& r : out.requests) {
+      if (r.kind == RequestKind::kLookup) doubts_.insert(r.client_order_id.str());
+      if (r.kind == RequestKind::kSnapshot) ++questions;
+    }
+    for (const Record& r : out.records) {
+      const auto* order = std::get_if<OrderRecord>(&r);
+      if (order != nullptr && is_terminal(order->state)) doubts_.erase(order->client_order_id.str());
+    }
+    reconciled_ = reconciled_ || (compared_ && doubts_.empty());
+    for (const BrokerRequest& r : out.requests) {
+      if (r.kind == RequestKind::kSnapshot) {
+        --questions;
+        if (!engine.ready()) compared_ = reconciled_ = false;
+      }
+      if (r.kind != RequestKind::kSubmit && r.kind != RequestKind::kReplace) continue;
+      const bool ready = engine.ready() || questions > 0;
+      if (!engine.link_up() || !reconciled_ || !ready) return "an order while the account is not reconciled";
+      if (std::string fault = check_order(engine, r, account); !fault.empty()) return fault;
+    }
+    return "";
+  }
+
   // The limits again, by plain arithmetic on what the engine says of itself.
   std::string check_order(const Engine& engine, const BrokerRequest& r,
                           std::map<std::string, std::int64_t>& account) const {
@@ -140,7 +175,6 @@ class Witness {
     const auto value = [&](std::int64_t quantity, const std::string& of) {
       return static_cast<double>(std::abs(quantity)) / 1e9 * static_cast<double>(prices_.at(of).raw) / 1e8;
     };
-    if (!engine.link_up() || !engine.ready()) return "an order while the account is not reconciled";
     const bool opens = std::abs(then) > std::abs(held);
     if (opens && engine.kill_switch()) return "an opening order under the kill switch";
     if (!opens) return "";
@@ -194,6 +228,9 @@ class Witness {
   Reached& reached_;
   StrategyId gone_;                                // deleted
   std::uint64_t snapshot_ = 0;                     // the one that is being read
+  bool compared_ = false;                          // the broker's snapshot has been told to its end
+  bool reconciled_ = false;                        // ... and no order was in doubt
+  std::set<std::string> doubts_;                   // looked up, and not known yet; by client order id
   std::map<std::string, std::int64_t> delivered_;  // by client order id: the highest cumulative fill told
   std::map<std::string, Money> prices_;            // as the engine has them
   std::map<std::string, std::string> states_;      // by client order id: the last one said
