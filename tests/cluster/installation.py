@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from tests.cluster.operator_process import eventually
 from tests.cluster.plane import ROOT, TOOLS, VALUES, Cluster, binaries
 
 RELEASE = "tradewind"
-PAGE = ROOT / "docs" / "install.md"
+PAGE, OPERATIONS = ROOT / "docs" / "install.md", ROOT / "docs" / "operations.md"
 COMMAND_LIMIT_S = 1300
 # The page's replay takes two minutes; here it goes on until the storm is over (storm.py).
 ROUNDS, FIRST_SEED = int(os.environ.get("TRADEWIND_ROUNDS", "5")), int(os.environ.get("TRADEWIND_SEED", "1"))
@@ -34,10 +35,10 @@ SECTIONS = (
 )
 
 
-def commands(section: str) -> list[str]:
-    """The commands of a section of the page, in its order: the fenced blocks that name no language."""
-    found = lines(PAGE.read_text().split(f"\n## {section}\n", 1)[1].split("\n## ", 1)[0])
-    assert found, f"{PAGE}: no commands in section {section}"
+def commands(section: str, page: Path = PAGE) -> list[str]:
+    """The commands of a section of a page, in its order: the fenced blocks that name no language."""
+    found = lines(page.read_text().split(f"\n## {section}\n", 1)[1].split("\n## ", 1)[0])
+    assert found, f"{page}: no commands in section {section}"
     return found
 
 
@@ -74,7 +75,11 @@ class Installation:
 
     def environment(self) -> dict[str, str]:
         """Of a person who works with this cluster."""
-        return {**os.environ, "PATH": self.path, "KUBECONFIG": str(self.cluster.kubeconfig)}
+        keys = {"APCA_API_KEY_ID": "", "APCA_API_SECRET_KEY": ""}
+        told = self.cluster.run("get", "secret", f"{RELEASE}-venue", "-o", "json")
+        if told.returncode == 0:
+            keys = {key: b64decode(value).decode() for key, value in json.loads(told.stdout)["data"].items()}
+        return {**os.environ, **keys, "PATH": self.path, "KUBECONFIG": str(self.cluster.kubeconfig)}
 
     def look(self) -> str:
         """What a person would look at when something isn't ready."""

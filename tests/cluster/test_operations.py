@@ -1,0 +1,108 @@
+"""docs/operations.md, each command, on the release that tests/cluster/test_install.py has left trading or traded."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import urllib.request
+from typing import Any
+
+import pytest
+
+from tests.cluster.installation import OPERATIONS, PAGE, RELEASE, SECTIONS, Installation, commands, lines
+from tests.cluster.operator_process import eventually
+
+pytestmark = [pytest.mark.node, pytest.mark.timeout(3600)]
+
+LOOKING, STOPPING, BACKUP, KEYS, GROWING = (
+    "Looking",
+    "Stopping an account",
+    "Backing up",
+    "New keys of the broker",
+    "Growing",
+)
+
+
+@pytest.fixture(scope="module")
+def release(installation: Installation) -> Installation:
+    """The release with the example; where test_install.py has not run before, from the page's commands."""
+    if installation.cluster.run("get", "strategy/megacap-daily").returncode != 0:
+        installation.follow(*commands(SECTIONS[1], PAGE))
+    return installation
+
+
+def kill_switch(installation: Installation) -> bool:
+    """Whether it is latched, as the executor says itself."""
+    address = installation.cluster.get("pod", "executor-paper-0")["status"]["podIP"]
+    told = urllib.request.urlopen(f"http://{address}:9103/metrics", timeout=10).read().decode()
+    found = re.search(r'^tradewind_executor_kill_switch\{account="paper"\} (\S+)$', told, re.M)
+    assert found, told
+    return float(found[1]) == 1
+
+
+def versions(installation: Installation) -> dict[str, str]:
+    """What the operator writes, and which version of it there is."""
+    kinds = "strategies,riskpolicies,statefulsets,configmaps,services,roles,jobs"
+    found: list[Any] = json.loads(installation.cluster.ok("get", kinds, "-o", "json"))["items"]
+    return {f"{o['kind']}/{o['metadata']['name']}": o["metadata"]["resourceVersion"] for o in found}
+
+
+def test_what_goes_on_can_be_looked_at(release: Installation) -> None:
+    release.follow(*commands(LOOKING, OPERATIONS))
+    assert '"account": "paper"' in release.said["kubectl logs"]
+
+
+def test_an_account_is_stopped_and_released_without_an_operator(release: Installation) -> None:
+    engage, whoami, let_go = commands(STOPPING, OPERATIONS)
+    release.cluster.ok("scale", f"deployment/{RELEASE}-operator", "--replicas=0")
+    eventually(lambda: not release.pods("operator"))
+    began = time.monotonic()
+    release.follow(engage)
+    eventually(lambda: kill_switch(release))
+    # A figure, not a limit: it has kubectl's start and this test's looks in it.
+    print(json.dumps({"kill_switch_apply_to_latched_s": round(time.monotonic() - began, 2)}))
+    release.follow(whoami)
+    stranger = let_go.replace("$(kubectl auth whoami --output jsonpath={.status.userInfo.username})", "somebody")
+    with pytest.raises(AssertionError, match="write your own name"):
+        release.follow(stranger)
+    assert kill_switch(release)
+    release.follow(let_go)
+    eventually(lambda: not kill_switch(release))
+    release.cluster.ok("scale", f"deployment/{RELEASE}-operator", "--replicas=1")
+    release.cluster.ok("rollout", "status", f"deployment/{RELEASE}-operator", "--timeout=100s")
+
+
+def test_a_back_up_decides_everything_as_it_was_decided(release: Installation) -> None:
+    release.follow(*commands(BACKUP, OPERATIONS))
+    assert "inputs decided as recorded" in release.said["tradewind replay"]
+    assert "CREATE TABLE public.fills" in (release.here / "postgres.sql").read_text()
+    assert (release.here / "models.tar").stat().st_size > 10_000
+
+
+def test_an_executor_goes_on_with_new_keys(release: Installation) -> None:
+    before = release.cluster.get("pod", "executor-paper-0")["metadata"]["uid"]
+    release.follow(*commands(KEYS, OPERATIONS))
+    assert release.cluster.get("pod", "executor-paper-0")["metadata"]["uid"] != before
+    eventually(lambda: release.condition("riskpolicy", "paper", "Ready").get("status") == "True")
+
+
+def test_a_second_operator_takes_over_and_writes_nothing(release: Installation) -> None:
+    release.follow(*commands(GROWING, OPERATIONS))
+    assert RELEASE in release.said["kubectl get"]
+
+    def holder() -> str:
+        return str(release.cluster.get("lease", f"{RELEASE}-operator")["spec"]["holderIdentity"])
+
+    before, first = versions(release), holder()
+    began = time.monotonic()
+    release.cluster.ok("delete", f"pod/{first}", "--grace-period=0", "--force")
+    eventually(lambda: holder() not in ("", first))
+    print(json.dumps({"operator_takeover_s": round(time.monotonic() - began, 2)}))
+    time.sleep(5)  # long enough for a look at every document
+    assert versions(release) == before
+
+
+def test_every_command_of_the_page_is_in_a_section_that_is_followed() -> None:
+    sections = (LOOKING, STOPPING, BACKUP, KEYS, GROWING)
+    assert sum(len(commands(section, OPERATIONS)) for section in sections) == len(lines(OPERATIONS.read_text())) >= 14
