@@ -17,7 +17,7 @@ from tradewind.bus.dead_letters import DeadLetterOffice, dead_letter
 from tradewind.bus.encoding import encode
 from tradewind.bus.errors import BusError
 from tradewind.bus.interface import Bus, Start, Subscription
-from tradewind.bus.kafka_security import KafkaSecurity
+from tradewind.bus.kafka_security import KafkaSecurity, reach_s
 from tradewind.bus.kafka_subscription import KafkaSubscription, raw_record
 from tradewind.bus.record import Outgoing, Record
 from tradewind.bus.topics import require_topic
@@ -25,6 +25,7 @@ from tradewind.bus.topics import require_topic
 log = logging.getLogger(__name__)
 
 _REACH_S = 5.0
+_AGAIN_S = 0.5
 _CALL_S = 10.0
 _DELIVERY_S = 15.0
 _PUMP_S = 0.1
@@ -57,11 +58,12 @@ class KafkaBus(Bus):
     def __init__(self, bootstrap: str, prefix: str = "", environment: Mapping[str, str] | None = None) -> None:
         self.bootstrap = bootstrap
         self.security = KafkaSecurity.of(os.environ if environment is None else environment)
+        patience = reach_s(os.environ if environment is None else environment)
         self._not_let_in = ""
         self._prefix = f"{prefix}." if prefix else ""
         self._complained = -_COMPLAIN_S
         self._admin = AdminClient(self._config())
-        self._identity = f"kafka:{self._reach()}:{prefix}"
+        self._identity = f"kafka:{self._reach(patience)}:{prefix}"
         self._observer = Consumer(self._config() | {"group.id": f"{self._prefix}observer"})
         self._producer = Producer(
             self._config()
@@ -332,13 +334,19 @@ class KafkaBus(Bus):
             self._complained = time.monotonic()
             log.warning("Kafka at %s: %s", self.bootstrap, error.str())
 
-    def _reach(self) -> str:
-        try:
-            return str(self._admin.list_topics(timeout=_REACH_S).cluster_id)
-        except KafkaException as error:
-            self._complained = time.monotonic()  # what is raised says it
-            self._admin.poll(0)  # why, it tells `_complain`
-            raise self._unreachable("is not reachable") from error
+    def _reach(self, patience: float = 0.0) -> str:
+        """The cluster's id. A broker that starts is not there yet, or knows no users: it is asked for `patience` s."""
+        deadline = time.monotonic() + patience
+        while True:
+            self._not_let_in = ""
+            try:
+                return str(self._admin.list_topics(timeout=_REACH_S).cluster_id)
+            except KafkaException as error:
+                self._complained = time.monotonic()  # what is raised says it
+                self._admin.poll(0)  # why, it tells `_complain`
+                if time.monotonic() >= deadline:
+                    raise self._unreachable("is not reachable") from error
+            time.sleep(_AGAIN_S)
 
     def _unreachable(self, what: str) -> BusError:
         if self._not_let_in:

@@ -14,6 +14,7 @@ from tradewind.bus.errors import BusError
 
 PROTOCOL, CA_FILE, MECHANISM = "KAFKA_SECURITY_PROTOCOL", "KAFKA_CA_FILE", "KAFKA_SASL_MECHANISM"
 USERNAME, PASSWORD = "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"
+REACH_S = "KAFKA_REACH_S"
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
 _FORBIDDEN = {
@@ -89,3 +90,15 @@ def _user(environment: Mapping[str, str], settings: dict[str, Any]) -> str:
         "sasl.password": environment[PASSWORD],
     }
     return environment[USERNAME]
+
+
+def reach_s(environment: Mapping[str, str]) -> float:
+    """How long a process that starts asks for the brokers again, in seconds; 0 where nobody says. Raises BusError."""
+    text = environment.get(REACH_S, "0")
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= 3600:
+        raise BusError(f"{REACH_S}={text}: write seconds, 0 to 3600")
+    return found

@@ -59,6 +59,7 @@ null
 {{/* Environment of a pod that speaks to Kafka: include "tradewind.kafka.env" (list $ USER SECRET MECHANISM) */}}
 {{- define "tradewind.kafka.env" -}}
 {{- $root := index . 0 -}}
+- {name: KAFKA_REACH_S, value: "60"} # brokers that start just now are waited for
 {{- if include "tradewind.kafka.secured" $root }}
 - {name: KAFKA_SECURITY_PROTOCOL, value: SASL_SSL}
 - {name: KAFKA_SASL_MECHANISM, value: {{ index . 3 }}}

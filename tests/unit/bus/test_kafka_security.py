@@ -9,7 +9,7 @@ import pytest
 
 from tradewind.bus import TOPICS, BusError
 from tradewind.bus.access import ACCESS, rules
-from tradewind.bus.kafka_security import KafkaSecurity
+from tradewind.bus.kafka_security import KafkaSecurity, reach_s
 from tradewind.streaming.recorder.rows import recorded_topics
 
 USER = {"KAFKA_SASL_USERNAME": "feed", "KAFKA_SASL_PASSWORD": "secret"}
@@ -90,3 +90,10 @@ def test_the_page_says_what_the_table_says() -> None:
 def test_the_prefix_of_a_log_goes_before_every_name() -> None:
     assert {rule.name.partition(".")[0] for rule in rules("house")} == {"house"}
     assert len(list(rules("house"))) == len(list(rules())) > 50
+
+
+def test_how_long_a_start_waits_is_said_in_seconds() -> None:
+    assert [reach_s(told) for told in ({}, {"KAFKA_REACH_S": "60"}, {"KAFKA_REACH_S": "0.5"})] == [0.0, 60.0, 0.5]
+    for wrong in ("soon", "-1", "nan", "1e9"):
+        with pytest.raises(BusError, match=r"KAFKA_REACH_S=.*: write seconds, 0 to 3600"):
+            reach_s({"KAFKA_REACH_S": wrong})

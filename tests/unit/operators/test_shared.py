@@ -250,6 +250,7 @@ def test_each_pod_has_what_it_is_told_and_no_more() -> None:
     (container,) = features["containers"]
     assert {e["name"]: e.get("value") for e in container["env"]} == {
         "KAFKA_CA_FILE": "/etc/tradewind/bus/ca.pem",
+        "KAFKA_REACH_S": "60",
         "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
         "KAFKA_SASL_PASSWORD": None,
         "KAFKA_SASL_USERNAME": "desk-features",

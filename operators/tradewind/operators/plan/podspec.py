@@ -56,6 +56,9 @@ def chosen(tags: dict[str, str]) -> dict[str, str]:
     return {key: tags[key] for key in ("app.kubernetes.io/name", "app.kubernetes.io/instance")}
 
 
+REACH_S = "60"
+
+
 def exactly(cpu: str, memory: str) -> dict[str, Any]:
     """Requests that are limits, so that the pod is Guaranteed."""
     return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"cpu": cpu, "memory": memory}}
@@ -77,7 +80,8 @@ def told(part: PodPart, config: OperatorConfig, keys: Sequence[Object] = ()) -> 
     What is empty is left out: the API server drops it, and then it would differ for ever.
     """
     own, kafka = config.environment.get(part), config.services.kafka
-    plain, kept = dict(own.variables) if own else {}, list(keys)
+    # Who dies because the brokers start just now takes the CPU that they start on.
+    plain, kept = {"KAFKA_REACH_S": REACH_S, **(own.variables if own else {})}, list(keys)
     if kafka is not None:
         user = kafka.users[part]
         plain |= {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": kafka.mechanism}
