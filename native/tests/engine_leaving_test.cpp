@@ -309,9 +309,75 @@ TEST(Leaving, AStopLossStillProtectsWhatIsKept) {
   remove(d, Leaving::kCancel);
   bar(d, 94);
   EXPECT_EQ(d.all<OrderRecord>().back().exit, ExitReason::kStopLoss);
-  EXPECT_EQ(remains(d).orders, 1U);
+  EXPECT_EQ(d.all<OrderRecord>().back().state, OrderState::kAccepted);
+  EXPECT_EQ(remains(d).orders, 0U);  // a protection is not waited for
+  EXPECT_EQ(remains(d).positions, 1U);
   bar(d, 94);
   EXPECT_EQ(d.position("IBM"), 0);
+}
+
+TEST(Leaving, ALimitsCutIsNotWaitedFor) {
+  EngineConfig c = two_strategies();
+  c.limits.cut_tolerance = 200'000;
+  c.limits.max_position = 50'000;
+  Desk d = desk(c);
+  hold(d, "IBM", 500, 100);
+  remove(d, Leaving::kCancel);
+  bar(d, 122);
+  d.feed(TimeUpdate{});
+  ASSERT_EQ(d.all<OrderRecord>().back().exit, ExitReason::kLimitBreach);
+  EXPECT_EQ(remains(d).orders, 0U);
+  bar(d, 122);
+  EXPECT_EQ(d.position("IBM"), 414);
+  EXPECT_EQ(remains(d).orders, 0U);
+  EXPECT_EQ(remains(d).positions, 1U);
+}
+
+// The bracket's exit is no order of the strategy; the one that it had out before still is, until its cancel is there.
+TEST(Leaving, AnOrderThatMakesWayForAStopLossIsWaitedFor) {
+  Desk d = desk();
+  Intent i = d.intent_of("a", "IBM", 10);
+  i.reference_price = dollars(100);
+  i.stop_loss = dollars(95);
+  d.feed(i);
+  d.flush();
+  bar(d, 100);
+  i = d.intent_of("a", "IBM", 4);
+  i.order_type = OrderType::kLimit;
+  i.limit_price = dollars(130);
+  i.reference_price = dollars(100);
+  i.stop_loss = dollars(95);
+  d.feed(i);
+  d.flush();
+  d.answering = false;
+  bar(d, 94);
+  d.flush();
+  remove(d, Leaving::kCancel);
+  ASSERT_EQ(d.requests(RequestKind::kCancel).size(), 1U);
+  EXPECT_EQ(remains(d).orders, 1U);
+  d.answering = true;
+  for (const BrokerEvent& e : d.answer(d.requests(RequestKind::kCancel).at(0))) d.feed(e);
+  d.feed(TimeUpdate{});
+  EXPECT_EQ(d.all<OrderRecord>().back().exit, ExitReason::kStopLoss);
+  EXPECT_EQ(remains(d).orders, 0U);
+}
+
+// What the switch closes waits for the next price, and goes on after its release; a replay that has ended has none.
+TEST(Leaving, TheKillSwitchsClosingOrdersAreNotWaitedFor) {
+  for (const bool released : {false, true}) {
+    Desk d = desk();
+    hold(d, "IBM", 10, 100);
+    limit(d, "a", 15, 90);
+    d.halt(true);
+    if (released) d.resume("ada");
+    remove(d, Leaving::kCancel);
+    EXPECT_EQ(remains(d).orders, 0U);
+    EXPECT_EQ(remains(d).positions, 1U);
+    EXPECT_EQ(d.requests(RequestKind::kSubmit).back().quantity, shares(10));
+    bar(d, 100);
+    EXPECT_EQ(d.position("IBM"), 0);  // nobody has cancelled it
+    EXPECT_EQ(remains(d).orders + remains(d).positions, 0U);
+  }
 }
 
 TEST(Leaving, UnderTheKillSwitchNothingMovesUntilItIsReleased) {

@@ -119,6 +119,23 @@ def test_cancel_ends_its_orders_and_keeps_its_position(account: Account) -> None
     assert "still has a position" in account.forget()
 
 
+def test_cancel_waits_for_no_closing_order_of_the_kill_switch(account: Account) -> None:
+    """Sent while no price comes, as after a replay's end, and left at the broker by the switch's release."""
+    sent = len(account.states())
+    account.policy.change(lambda c: c["kill_switch"].update(engaged=True))
+    closes = [ORDER_STATE_CANCELED, ORDER_STATE_ACCEPTED]
+    account.desk.wait_for(lambda: account.states()[sent - 1 :] == closes, "the switch does not close what is held")
+    account.policy.change(lambda c: c["kill_switch"].update(engaged=False, released_by="ada"))
+    account.delete("cancel")
+    account.desk.wait_for(
+        lambda: account.remains() == Remains(orders=0, positions=1), "it waits for the switch's order"
+    )
+    assert account.states()[-1] == ORDER_STATE_ACCEPTED
+    account.bar()
+    account.desk.wait_for(lambda: account.held() == 0, "the switch's order does not close what is held")
+    account.desk.wait_for(lambda: account.remains() == Remains(), "it still has something")
+
+
 def test_flatten_closes_its_position_at_the_market_and_the_others_stays(account: Account) -> None:
     sent = len(account.states())
     account.delete("flatten")

@@ -60,6 +60,8 @@ void Engine::State::hold_exits(std::size_t strategy, std::uint32_t symbol, Rejec
   if (now >= departure.next) departure.next = now + (config.retry_after << std::min(departure.tries++, 6U));
 }
 
+// What a bracket, a limit or the kill switch closes protects the position and is no order of the strategy: it goes on
+// for as long as it takes, and nobody waits for it. An order that makes way for it does work for the strategy still.
 void Engine::remains(std::vector<Remains>& out) const {
   const State& s = *state_;
   out.clear();
@@ -70,8 +72,16 @@ void Engine::remains(std::vector<Remains>& out) const {
     left.refused = s.departures[k].refused;
     for (std::size_t i = 0; i < s.symbol_count; ++i) {
       const Sub& sub = s.sub(k, i);
-      bool works = sub.phase != SubPhase::kIdle;
-      s.each_open(s.symbols[i], [&](const Order& order) { works = works || order.shares[k] != order.allocated[k]; });
+      const std::int64_t held = sub.book.position;
+      const bool protects = sub.phase == SubPhase::kActive && held != 0 && sub.exit != ExitReason::kNone &&
+                            sub.exit != ExitReason::kDeleted;
+      bool works = sub.phase != SubPhase::kIdle && !protects;
+      s.each_open(s.symbols[i], [&](const Order& order) {
+        const std::int64_t share = order.shares[k] - order.allocated[k];
+        const bool closes = held != 0 && (share < 0) != (held < 0);
+        const bool exit = protects && order.cancel == CancelReason::kNone && order.placed == s.placement(sub);
+        if (share != 0 && !(closes && (exit || order.origin == Origin::kKillSwitch))) works = true;
+      });
       left.orders += works ? 1 : 0;
       left.positions += sub.book.position != 0 ? 1 : 0;
     }
