@@ -21,7 +21,7 @@ test: $(VENV)/.dev.stamp ## Everything that must pass: format, types, layers, na
 test-cluster: $(VENV)/.dev.stamp ## On a real Kubernetes: $$KUBECONFIG's, or one built from Go modules and booted here, as root with a node
 	$(BIN)/python -m pytest tests/cluster
 
-chaos-cluster: $(VENV)/.dev.stamp ## The install test with 50 rounds of kills instead of 5 (half an hour); TRADEWIND_SEED begins elsewhere
+chaos-cluster: $(VENV)/.dev.stamp ## The install test with 50 rounds of kills instead of 5 (an hour); TRADEWIND_SEED begins elsewhere
 	TRADEWIND_ROUNDS=$${TRADEWIND_ROUNDS:-50} $(BIN)/python -m pytest -s tests/cluster/test_install.py
 
 images: ## Every container image, as tradewind/NAME:dev (Docker; nothing else)

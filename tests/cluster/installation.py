@@ -26,7 +26,7 @@ PAGE, OPERATIONS = ROOT / "docs" / "install.md", ROOT / "docs" / "operations.md"
 COMMAND_LIMIT_S = 1300
 # The page's replay takes two minutes; here it goes on until the storm is over (storm.py).
 ROUNDS, FIRST_SEED = int(os.environ.get("TRADEWIND_ROUNDS", "5")), int(os.environ.get("TRADEWIND_SEED", "1"))
-REPLAYED_S, REPLAY_S = 731 * 86400, 60 + 25 * ROUNDS
+REPLAYED_S, REPLAY_S = 731 * 86400, 60 + 40 * ROUNDS
 SECTIONS = (
     "On a cluster of your own",
     "An account and a strategy",
