@@ -104,6 +104,12 @@ class Installation:
         assert done.returncode == 0, f"in {pod}: {done.stdout}\n{done.stderr}"
         return done.stdout
 
+    def versions(self) -> dict[str, str]:
+        """What the operator writes, and which version of it there is."""
+        kinds = "strategies,riskpolicies,statefulsets,configmaps,services,roles,jobs"
+        found: list[Any] = json.loads(self.cluster.ok("get", kinds, "-o", "json"))["items"]
+        return {f"{o['kind']}/{o['metadata']['name']}": o["metadata"]["resourceVersion"] for o in found}
+
     def condition(self, kind: str, name: str, of: str) -> dict[str, Any]:
         """A condition of a document."""
         found = self.cluster.get(kind, name).get("status", {}).get("conditions", [])

@@ -162,12 +162,7 @@ def test_a_core_of_its_own_can_be_required(installation: Installation) -> None:
 def test_another_operator_changes_nothing(installation: Installation) -> None:
     """Of what is as it should be, a start writes nothing, and tells of nothing."""
 
-    def versions() -> dict[str, str]:
-        kinds = "strategies,riskpolicies,statefulsets,configmaps,services,roles,jobs"
-        found: list[Any] = json.loads(installation.cluster.ok("get", kinds, "-o", "json"))["items"]
-        return {f"{o['kind']}/{o['metadata']['name']}": o["metadata"]["resourceVersion"] for o in found}
-
-    before = versions()
+    before = installation.versions()
     (old,) = installation.pods("operator")
     installation.cluster.ok("delete", old)
     installation.cluster.ok("rollout", "status", f"deployment/{RELEASE}-operator", "--timeout=120s")
@@ -178,7 +173,7 @@ def test_another_operator_changes_nothing(installation: Installation) -> None:
     eventually(lambda: 'look_seconds_count{kind="Strategy"}' in installation.python(new, working))
     told = installation.python(new, working)
     assert [line for line in told.splitlines() if line.startswith("tradewind_operator_writes_total{")] == []
-    assert versions() == before
+    assert installation.versions() == before
 
 
 def test_an_upgrade_keeps_what_was_made_once(installation: Installation) -> None:

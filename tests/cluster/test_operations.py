@@ -10,7 +10,6 @@ import time
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -53,13 +52,6 @@ def kill_switch(installation: Installation) -> bool:
     found = re.search(r'^tradewind_executor_kill_switch\{account="paper"\} (\S+)$', told, re.M)
     assert found, told
     return float(found[1]) == 1
-
-
-def versions(installation: Installation) -> dict[str, str]:
-    """What the operator writes, and which version of it there is."""
-    kinds = "strategies,riskpolicies,statefulsets,configmaps,services,roles,jobs"
-    found: list[Any] = json.loads(installation.cluster.ok("get", kinds, "-o", "json"))["items"]
-    return {f"{o['kind']}/{o['metadata']['name']}": o["metadata"]["resourceVersion"] for o in found}
 
 
 def test_what_goes_on_can_be_looked_at(release: Installation) -> None:
@@ -108,7 +100,7 @@ def test_a_second_operator_takes_over_and_writes_nothing(release: Installation) 
     def holder() -> str:
         return str(release.cluster.get("lease", f"{RELEASE}-operator")["spec"]["holderIdentity"])
 
-    before, first = versions(release), holder()
+    before, first = release.versions(), holder()
     (pid,) = processes(release.cluster.get("pod", first)["metadata"]["uid"], "tradewind.operators.run")
     os.kill(pid, signal.SIGSTOP)
     began = time.monotonic()
@@ -118,7 +110,7 @@ def test_a_second_operator_takes_over_and_writes_nothing(release: Installation) 
     # The one that was frozen has lost the Lease, and ends; another process of its pod waits.
     eventually(lambda: not Path(f"/proc/{pid}").exists(), 60)
     time.sleep(5)  # long enough for a look at every document
-    assert versions(release) == before
+    assert release.versions() == before
 
 
 def test_every_command_of_the_page_is_in_a_section_that_is_followed() -> None:
