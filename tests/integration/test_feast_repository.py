@@ -225,6 +225,21 @@ def test_several_processes_register_the_same_set_at_once(databases: Databases, t
         assert registry.execute("SELECT feature_view_name FROM feature_views").fetchall() == [(SET.view,)]
 
 
+def test_an_open_repository_holds_no_connection_to_the_registry(
+    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_PASSWORD", RedisServer.password)
+    store = databases.store()
+    repository = FeatureRepository.open(tmp_path, SET, store=store)
+    repository.push([row("A", 1, 1, 5.0)])
+    assert repository.online(["A"]) != [None]
+    with pytest.raises(FeatureSetError, match="other features or another version"):
+        FeatureRepository.open(tmp_path, FeatureSet("daily", NAMES[:2], SET.version, "1d"), store=store)
+    with psycopg.connect(store.registry.replace("+psycopg", "")) as registry:
+        others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid != pg_backend_pid()"
+        assert registry.execute(others).fetchone() == (0,)
+
+
 def test_a_vector_in_redis_is_one_value(databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_PASSWORD", RedisServer.password)
     store = databases.store()

@@ -29,7 +29,7 @@ os.environ.setdefault("FEAST_USAGE", "False")  # no telemetry; read when Feast i
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from feast import Entity, FeatureStore, FeatureView, Field, RepoConfig, ValueType
-    from feast.data_source import PushMode, PushSource
+    from feast.data_source import PushSource
     from feast.errors import FeatureViewNotFoundException
     from feast.types import Float64
 
@@ -75,8 +75,11 @@ class FeatureRepository:
                 _render(path, config)
             feast = FeatureStore(config=RepoConfig(**config, repo_path=path))
             repository = cls(path, feature_set, feast)
-            repository._register(create)
-            feast.refresh_registry()
+            try:
+                repository._register(create)
+                feast.refresh_registry()
+            finally:  # it is read from memory from here on: no process keeps a connection of the database's few
+                feast.registry.write_engine.dispose()
         return repository
 
     def _register(self, create: bool) -> None:
@@ -145,10 +148,10 @@ class FeatureRepository:
             "available_time": [row.available_time for row in rows],
         }
         data.update({name: [float(row.values[i]) for row in rows] for i, name in enumerate(names)})
-        with _quiet():
-            self._store.push(
-                f"{self.feature_set.view}_push", self._pandas(pl.DataFrame(data)), to=PushMode.ONLINE_AND_OFFLINE
-            )
+        frame = self._pandas(pl.DataFrame(data))
+        with _quiet():  # not Feast's push(): that asks the registry for feature services each time, and waits for it
+            self._store.write_to_online_store(self.feature_set.view, frame)
+            self._store.write_to_offline_store(self.feature_set.view, frame)
 
     def _pandas(self, frame: pl.DataFrame) -> Any:
         times = [
