@@ -323,6 +323,7 @@ class KafkaBus(Bus):
             **self.security.settings,
             "bootstrap.servers": self.bootstrap,
             "socket.nagle.disable": True,
+            "reconnect.backoff.max.ms": 1000,  # librdkafka's is 10 s: a broker that is back would be left alone for it
             "log_level": _QUIET,
             "error_cb": self._complain,
         }
