@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.unit.operators.test_plans import STARTED, pod
+from tests.unit.operators.test_plans import STARTED, made_by, pod
 from tests.unit.operators.worlds import carried_out, conditions, message, planned, policy, strategy, world
 from tradewind.operators.plan.affected import affected
-from tradewind.operators.plan.model import Object, Ref, World
+from tradewind.operators.plan.model import Object, Ref, World, ref_of
 from tradewind.operators.plan.noted import ANNOTATION, Note
 from tradewind.operators.plan.shared import SHARED
 
@@ -93,9 +93,11 @@ def test_trading_is_what_the_executor_says(seen: str | None, spec: dict[str, Any
     assert conditions(planned(World(objects), "Strategy", "momentum"))["Trading"] == (
         trading if trading[0] == "False" else ("False", "SignalsStarting")
     )
-    status = {"observedGeneration": 1, "updatedReplicas": 1, "availableReplicas": 1}
+    status = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}
     metadata = {**objects[SIGNALS]["metadata"], "generation": 1}
     objects[SIGNALS] = {**objects[SIGNALS], "metadata": metadata, "status": status}
+    found = made_by(SIGNALS)
+    objects[ref_of(found)] = found
     assert conditions(planned(World(objects), "Strategy", "momentum"))["Trading"] == trading
 
 

@@ -62,6 +62,18 @@ def pod(ready: bool = False, revision: str = "new", **status: Any) -> Object:
     }
 
 
+def made_by(maker: Ref, ready: bool = True, template: str = "first") -> Object:
+    """A pod of a Deployment or a Job."""
+    kind, name = ("ReplicaSet", f"{maker.name}-{template}") if maker.kind == "Deployment" else maker
+    metadata = {
+        "name": f"{name}-x7k2p",
+        "labels": {"pod-template-hash": template},
+        "ownerReferences": [{"kind": kind, "name": name}],
+    }
+    conditions = [{"type": "Ready", "status": "True" if ready else "False"}]
+    return {"kind": "Pod", "metadata": metadata, "status": {"conditions": conditions}}
+
+
 STARTED = {"observedGeneration": 1, "updateRevision": "new", "updatedReplicas": 1, "readyReplicas": 1}
 
 
@@ -213,8 +225,15 @@ def test_a_strategy_that_may_no_longer_trade_loses_its_signal_process() -> None:
         ({}, [], "ExecutorStarting"),
         (STARTED, [pod(ready=True)], "ExecutorReady"),
         ({**STARTED, "observedGeneration": 0}, [pod(ready=True)], "ExecutorStarting"),
-        ({**STARTED, "readyReplicas": 0}, [pod()], "ExecutorStarting"),
-        ({**STARTED, "updatedReplicas": 0}, [pod(ready=True, revision="old")], "ExecutorStarting"),
+        ({**STARTED, "readyReplicas": 0}, [pod(ready=True)], "ExecutorReady"),
+        (STARTED, [pod()], "ExecutorStarting"),
+        (STARTED, [], "ExecutorStarting"),
+        (
+            STARTED,
+            [{**(old := pod(ready=True)), "metadata": {**old["metadata"], "deletionTimestamp": NOW}}],
+            "ExecutorStarting",
+        ),
+        (STARTED, [pod(ready=True, revision="old")], "ExecutorStarting"),
         (
             {"observedGeneration": 1},
             [pod(phase="Failed", reason="Evicted", message="no room")],
@@ -231,7 +250,19 @@ def test_a_strategy_that_may_no_longer_trade_loses_its_signal_process() -> None:
             "ExecutorStarting",
         ),
     ],
-    ids=["new", "ready", "old status", "not ready", "old pod", "evicted", "no image", "on its way"],
+    ids=[
+        "new",
+        "ready",
+        "old status",
+        "late controller",
+        "not ready",
+        "gone",
+        "going",
+        "old pod",
+        "evicted",
+        "no image",
+        "on its way",
+    ],
 )
 def test_ready_says_what_the_pod_says(status: dict[str, Any], pods: list[Object], reason: str) -> None:
     plan = planned(running(status, *pods), "RiskPolicy", "paper")
@@ -307,7 +338,7 @@ def test_what_went_wrong_is_said_until_it_went_well() -> None:
 def test_a_condition_keeps_its_time_while_its_status_stays() -> None:
     of = running(STARTED, pod(ready=True))
     first = carried_out(of, "RiskPolicy", "paper", NOW)
-    changed = running({**STARTED, "readyReplicas": 0}, pod())
+    changed = running(STARTED, pod())
     changed = seen(changed, Ref("RiskPolicy", "paper"), status=first.objects[Ref("RiskPolicy", "paper")]["status"])
     plan = planned(changed, "RiskPolicy", "paper", LATER)
     assert plan.status is not None

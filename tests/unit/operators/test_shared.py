@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from tests.unit.operators.test_plans import made_by
 from tests.unit.operators.worlds import CONFIG, NOW, conditions, message, policy, strategy, world
 from tradewind.execution.executor.config import ExecutorConfig
 from tradewind.execution.signals.config import SignalConfig
@@ -46,7 +47,8 @@ LIVE, TRY_OUT = config(), config(replay=REPLAY)
 FEATURES = Ref("Deployment", "features-bars-1d-default-20")
 JOB = Ref("Job", "feed")
 READY = {"type": "Ready", "status": "True", "reason": "Was", "observedGeneration": 1, "lastTransitionTime": NOW}
-RUNS = {"observedGeneration": 1, "updatedReplicas": 1, "availableReplicas": 1}
+RUNS = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}
+MIXED = {**RUNS, "replicas": 2}  # a pod of the template before is there, too
 
 
 def planned(of: World, under: OperatorConfig) -> Plan:
@@ -314,54 +316,58 @@ def test_nothing_is_wanted_that_a_server_drops(under: OperatorConfig) -> None:
     assert [where for o in wanted for where in empty(o) if where != ".rules[2].apiGroups[0]"] == []
 
 
-def running(under: OperatorConfig, *objects: tuple[Ref, dict[str, Any]]) -> Plan:
-    """The strategy's plan once the shared and its own objects are there, with these states."""
+def running(under: OperatorConfig, *objects: tuple[Ref, dict[str, Any], *tuple[Object, ...]]) -> Plan:
+    """The strategy's plan once the shared and its own objects are there, with these states and pods."""
     of = carried_out(EVERYBODY_READY, under)
     own = {ref_of(o): o for o in strategies.plan(of, "momentum", under, NOW).apply}
     made = {**of.objects, **own}
-    for ref, status in objects:
+    for ref, status, *pods in objects:
         made[ref] = {**made[ref], "status": status}
         made[ref]["metadata"] = {**made[ref]["metadata"], "generation": 1}
+        made |= {ref_of(found): found for found in pods}
     return strategies.plan(World(made), "momentum", under, NOW)
 
 
 SIGNALS = Ref("Deployment", "signals-momentum")
+SIGNALS_RUN = (SIGNALS, RUNS, made_by(SIGNALS))
+FEATURES_RUN = (FEATURES, RUNS, made_by(FEATURES))
+FEED = Ref("Deployment", "feed-1d")
 
 
 @pytest.mark.parametrize(
     ("under", "states", "fresh", "is_ready"),
     [
-        (TRY_OUT, [(SIGNALS, RUNS)], ("False", "FeaturesStarting"), ("False", "FeaturesStarting")),
-        (TRY_OUT, [(FEATURES, RUNS)], ("False", "FeedStarting"), ("False", "SignalsStarting")),
-        (TRY_OUT, [(SIGNALS, RUNS), (FEATURES, RUNS)], ("False", "FeedStarting"), ("True", "SignalsRunning")),
+        (TRY_OUT, [SIGNALS_RUN], ("False", "FeaturesStarting"), ("False", "FeaturesStarting")),
+        (TRY_OUT, [FEATURES_RUN], ("False", "FeedStarting"), ("False", "SignalsStarting")),
+        (TRY_OUT, [SIGNALS_RUN, FEATURES_RUN], ("False", "FeedStarting"), ("True", "SignalsRunning")),
         (
             TRY_OUT,  # its pod is there, but its container can't start
-            [(SIGNALS, RUNS), (FEATURES, RUNS), (JOB, {"active": 1, "ready": 0})],
+            [SIGNALS_RUN, FEATURES_RUN, (JOB, {"active": 1, "ready": 1}, made_by(JOB, ready=False))],
             ("False", "FeedStarting"),
             ("True", "SignalsRunning"),
         ),
         (
             TRY_OUT,
-            [(SIGNALS, RUNS), (FEATURES, RUNS), (JOB, {"active": 1, "ready": 1})],
+            [SIGNALS_RUN, FEATURES_RUN, (JOB, {"active": 1, "ready": 0}, made_by(JOB))],
             ("True", "Computing"),
             ("True", "SignalsRunning"),
         ),
         (
             TRY_OUT,
-            [(SIGNALS, RUNS), (FEATURES, RUNS), (JOB, {"conditions": [{"type": "Complete", "status": "True"}]})],
+            [SIGNALS_RUN, FEATURES_RUN, (JOB, {"conditions": [{"type": "Complete", "status": "True"}]})],
             ("False", "ReplayEnded"),
             ("True", "SignalsRunning"),
         ),
         (
             TRY_OUT,
-            [(SIGNALS, RUNS), (FEATURES, RUNS), (JOB, {"conditions": [{"type": "Failed", "status": "True"}]})],
+            [SIGNALS_RUN, FEATURES_RUN, (JOB, {"conditions": [{"type": "Failed", "status": "True"}]})],
             ("False", "FeedFailed"),
             ("True", "SignalsRunning"),
         ),
-        (LIVE, [(SIGNALS, RUNS), (FEATURES, RUNS)], ("False", "FeedStarting"), ("False", "FeedStarting")),
+        (LIVE, [SIGNALS_RUN, FEATURES_RUN], ("False", "FeedStarting"), ("False", "FeedStarting")),
         (
             LIVE,
-            [(SIGNALS, RUNS), (FEATURES, RUNS), (Ref("Deployment", "feed-1d"), RUNS)],
+            [SIGNALS_RUN, FEATURES_RUN, (FEED, RUNS, made_by(FEED))],
             ("True", "Computing"),
             ("True", "SignalsRunning"),
         ),
@@ -376,11 +382,33 @@ def test_fresh_features_are_told_of(
     assert told["Ready"] == is_ready
 
 
+@pytest.mark.parametrize(
+    ("status", "pods", "reason"),
+    [
+        ({**RUNS, "availableReplicas": 0}, [made_by(SIGNALS)], "SignalsRunning"),
+        (RUNS, [made_by(SIGNALS, ready=False)], "SignalsStarting"),
+        (RUNS, [], "SignalsStarting"),
+        (RUNS, [made_by(Ref("Deployment", "signals-momentum-2"))], "SignalsStarting"),
+        ({**RUNS, "observedGeneration": 0}, [made_by(SIGNALS)], "SignalsStarting"),
+        (MIXED, [made_by(SIGNALS)], "SignalsRunning"),
+        ({**MIXED, "availableReplicas": 0}, [made_by(SIGNALS)], "SignalsStarting"),
+        ({**MIXED, "updatedReplicas": 0}, [made_by(SIGNALS)], "SignalsStarting"),
+    ],
+    ids=["late controller", "not ready", "gone", "another's", "old status", "both run", "unknown which", "old pods"],
+)
+def test_a_deployment_runs_when_a_pod_of_its_newest_template_does(
+    status: dict[str, Any], pods: list[Object], reason: str
+) -> None:
+    told = conditions(running(TRY_OUT, FEATURES_RUN, (SIGNALS, status, *pods)))
+    assert told["Ready"] == ("True" if reason == "SignalsRunning" else "False", reason)
+
+
 def test_a_replay_that_waits_says_for_what() -> None:
-    plan = running(TRY_OUT, (SIGNALS, RUNS), (FEATURES, RUNS))
+    plan = running(TRY_OUT, SIGNALS_RUN, FEATURES_RUN)
     assert "waiting for Job feed" in message(plan, "FeaturesFresh")
     of = carried_out(BOTH, TRY_OUT)
-    made = {**of.objects, FEATURES: {**of.objects[FEATURES], "status": RUNS}}
+    pod = made_by(FEATURES)
+    made = {**of.objects, FEATURES: {**of.objects[FEATURES], "status": RUNS}, ref_of(pod): pod}
     made[FEATURES]["metadata"] = {**made[FEATURES]["metadata"], "generation": 1}
     waiting = strategies.plan(World(made), "momentum", TRY_OUT, NOW)
     assert conditions(waiting)["FeaturesFresh"] == ("False", "FeedWaiting")

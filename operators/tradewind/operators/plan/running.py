@@ -1,4 +1,8 @@
-"""What pods and their controllers say about themselves, as conditions. Core."""
+"""What pods and their controllers say about themselves, as conditions. Core.
+
+Which template is the newest, its controller says, and it says so once. Whether a pod runs, the pod says itself:
+controllers count their pods from what they last heard, which after a restart of the API server is half a minute old.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from tradewind.planning.pods import feature_pod_name
 from tradewind.specs import Strategy
 
 _HASH = "controller-revision-hash"
+_TEMPLATE = "pod-template-hash"
 
 
 def executor_ready(world: World, name: str) -> Condition:
@@ -19,11 +24,11 @@ def executor_ready(world: World, name: str) -> Condition:
     if found is None:
         return false("Ready", "ExecutorMissing", f"StatefulSet {name} is not there yet")
     seen = found.get("status", {})
+    pod = world.get("Pod", f"{name}-0")
     current = seen.get("observedGeneration") == found["metadata"].get("generation")
-    newest = seen.get("updatedReplicas", 0) >= 1 and seen.get("readyReplicas", 0) >= 1
-    if current and newest:
+    if current and pod is not None and _runs(pod) and _revision(pod) == seen.get("updateRevision"):
         return true("Ready", "ExecutorReady", f"pod {name}-0 runs and follows this policy")
-    return _trouble(world.get("Pod", f"{name}-0"), "ExecutorStarting", f"waiting for pod {name}-0")
+    return _trouble(pod, "ExecutorStarting", f"waiting for pod {name}-0")
 
 
 def signals_ready(world: World, name: str) -> Condition:
@@ -56,8 +61,9 @@ def features_fresh(world: World, ready: Condition, *, replayed: bool) -> Conditi
         return false("FeaturesFresh", "ReplayEnded", "the replay has come to its end")
     if "Failed" in ends:
         return false("FeaturesFresh", "FeedFailed", f"Job {FEED}: {ends['Failed'].get('message', 'has failed')}")
-    if job.get("status", {}).get("ready", 0) < 1:
-        return _trouble(_pod_of(world, FEED), "FeedStarting", f"waiting for Job {FEED}", "FeaturesFresh")
+    pods = _pods_of(world, "Job", FEED)
+    if not any(map(_runs, pods)):
+        return _trouble(_last(pods), "FeedStarting", f"waiting for Job {FEED}", "FeaturesFresh")
     return true("FeaturesFresh", "Computing", "the replay and the features process run")
 
 
@@ -67,14 +73,41 @@ def _deployed(world: World, name: str, what: str) -> Condition:
         return false("Ready", f"{what}Missing", f"Deployment {name} is not there yet")
     seen = found.get("status", {})
     current = seen.get("observedGeneration") == found["metadata"].get("generation")
-    if current and seen.get("updatedReplicas", 0) >= 1 and seen.get("availableReplicas", 0) >= 1:
+    # While pods of two templates are there, it alone knows which are which.
+    alone = seen.get("updatedReplicas", 0) == seen.get("replicas", 0) >= 1
+    pods = _pods_of(world, "Deployment", name)
+    if current and (any(map(_runs, pods)) if alone else min(seen.get("updatedReplicas", 0), _available(seen)) >= 1):
         return true("Ready", f"{what}Running", f"Deployment {name} runs")
-    return _trouble(_pod_of(world, name), f"{what}Starting", f"waiting for Deployment {name}")
+    return _trouble(_last(pods), f"{what}Starting", f"waiting for Deployment {name}")
 
 
-def _pod_of(world: World, name: str) -> Object | None:
-    pods = [p for p in world.of("Pod") if p["metadata"]["name"].startswith(f"{name}-")]
+def _available(seen: Object) -> int:
+    return int(seen.get("availableReplicas", 0))
+
+
+def _pods_of(world: World, kind: str, name: str) -> list[Object]:
+    """Those that a controller made; a Deployment's are its ReplicaSet's, whose name has the template's hash."""
+    found = []
+    for pod in world.of("Pod"):
+        about = pod["metadata"]
+        maker = ("Job", name) if kind == "Job" else ("ReplicaSet", f"{name}-{about.get('labels', {}).get(_TEMPLATE)}")
+        if maker in {(owner["kind"], owner["name"]) for owner in about.get("ownerReferences", [])}:
+            found.append(pod)
+    return found
+
+
+def _last(pods: list[Object]) -> Object | None:
     return pods[-1] if pods else None
+
+
+def _runs(pod: Object) -> bool:
+    """Whether it is ready, and isn't being ended."""
+    return "deletionTimestamp" not in pod["metadata"] and _is_ready(pod)
+
+
+def _revision(pod: Object) -> str | None:
+    found: str | None = pod["metadata"].get("labels", {}).get(_HASH)
+    return found
 
 
 def stuck_pods(world: World, name: str) -> list[Ref]:
@@ -86,7 +119,7 @@ def stuck_pods(world: World, name: str) -> list[Ref]:
     if seen.get("observedGeneration") != found["metadata"].get("generation"):
         return []
     newest = seen.get("updateRevision")
-    stuck = newest is not None and pod["metadata"].get("labels", {}).get(_HASH) != newest
+    stuck = newest is not None and _revision(pod) != newest
     return [Ref("Pod", f"{name}-0")] if stuck else []
 
 
