@@ -186,25 +186,29 @@ void push_control(ExecutorRuntime& runtime, const std::string& kind, const std::
   return out;
 }
 
+[[nodiscard]] py::dict by_code(const std::array<std::uint64_t, kRejectCodeCount>& rejections) {
+  py::dict out;
+  for (std::size_t i = 0; i < kRejectCodeCount; ++i) {
+    const std::string_view name = kRejectCodes[i].name;
+    if (rejections[i] != 0) out[py::str(name.data(), name.size())] = rejections[i];
+  }
+  return out;
+}
+
 [[nodiscard]] py::dict stats(ExecutorRuntime& runtime) {
   ExecutorStats stats;
   {
     const py::gil_scoped_release free;
     stats = runtime.stats();
   }
-  py::dict out, rejections;
-  for (std::size_t i = 0; i < kRejectCodeCount; ++i) {
-    if (stats.counts.rejections[i] == 0) continue;
-    const std::string_view name = kRejectCodes[i].name;
-    rejections[py::str(name.data(), name.size())] = stats.counts.rejections[i];
-  }
+  py::dict out;
   out["inputs"] = stats.counts.inputs;
   out["intents"] = stats.counts.intents;
   out["accepted"] = stats.counts.accepted;
   out["rejected"] = stats.counts.rejected;
   out["orders"] = stats.counts.orders;
   out["fills"] = stats.counts.fills;
-  out["rejections"] = rejections;
+  out["rejections"] = by_code(stats.counts.rejections);
   out["last_sequence"] = stats.last_sequence;
   out["working_orders"] = stats.working_orders;
   out["outstanding"] = stats.outstanding;
@@ -223,6 +227,12 @@ void push_control(ExecutorRuntime& runtime, const std::string& kind, const std::
     remains.append(entry);
   }
   out["remains"] = remains;
+  py::list strategies;
+  for (const StrategyRecord& record : stats.strategies) {
+    strategies.append(py::dict("strategy"_a = record.strategy.str(), "intents"_a = record.intents,
+                               "trades"_a = record.trades, "rejections"_a = by_code(record.rejections)));
+  }
+  out["strategies"] = strategies;
   return out;
 }
 

@@ -45,6 +45,8 @@ Engine::State::State(EngineConfig c)
     strategy_index.insert(config.strategies[k].uid, static_cast<std::uint32_t>(k));
   }
   sector_gross.resize(sectors.size());
+  strategy_records.resize(strategy_count);
+  for (std::size_t k = 0; k < strategy_count; ++k) strategy_records[k].strategy = config.strategies[k].uid;
 }
 
 void Engine::State::alert(Severity severity, const Symbol& symbol, std::string_view text) {

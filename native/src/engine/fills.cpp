@@ -51,6 +51,7 @@ void Engine::State::book_fill(Order& order, std::int64_t filled, Money average, 
   order.allocated = parts;
   order.amounts = amounts;
   for (std::size_t k = 0; k < strategy_count; ++k) {
+    if (parts_before[k] == 0 && parts[k] != 0) ++strategy_records[k].trades;
     parts[k] -= parts_before[k];
     amounts[k] -= amounts_before[k];
   }

@@ -131,6 +131,7 @@ void Engine::State::verdict(const Intent& intent, bool accepted, RejectCode code
   out->records.emplace_back(v);
   if (slice == 0) ++(accepted ? counts.accepted : counts.rejected);
   if (!accepted) ++counts.rejections[static_cast<std::size_t>(code)];
+  count_verdict(intent, accepted, code, slice);
   hash_verdict(intent, accepted, code);
 }
 

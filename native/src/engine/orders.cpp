@@ -132,6 +132,7 @@ void Engine::State::reject(Order& order, const BrokerEvent& event) {
   order.code = event.code == kCodeLeaseLost ? RejectCode::kLeaseLost : RejectCode::kBrokerRejected;
   order.text = event.text;
   order.category = category_of(event.http_status, event.code, event.text.view());
+  if (order.category != RejectionCategory::kTransient) count_refused(order);
   if (order.category == RejectionCategory::kTransient) {
     state.hold_until = now + (config.retry_after << std::min<std::uint32_t>(state.rejections++, 6));
   } else if (order.category == RejectionCategory::kManual) {
@@ -156,6 +157,7 @@ bool Engine::State::tries_again(const Order& order, const Sub& s) const {
 void Engine::State::give_up(Order& order, RejectCode code, const ShortText& text) {
   order.code = code;
   order.text = text;
+  count_refused(order);
   advance(order, OrderEvent::kNeverArrived);
 }
 

@@ -66,7 +66,9 @@ void Engine::State::carry_over(const State& old) {
     }
   }
   for (std::size_t k = 0; k < old.strategy_count; ++k) {
-    if (strategy_of[k] != kNil) departures[strategy_of[k]] = old.departures[k];
+    if (strategy_of[k] == kNil) continue;
+    departures[strategy_of[k]] = old.departures[k];
+    strategy_records[strategy_of[k]] = old.strategy_records[k];
   }
   // Old slots keep their numbers, so that nothing that points to them must be changed.
   const auto keep = [](auto& pool, const auto& from, auto used) {

@@ -298,6 +298,7 @@ struct Engine::State {
   std::array<Foreign, 256> foreign{};  // the latest
   std::uint32_t foreign_hand = 0;
   EngineCounts counts;
+  std::vector<StrategyRecord> strategy_records;  // by strategy
   Sha256 decisions;
   Outputs* out = nullptr;  // of the step in progress
   RiskRecord last_risk;
@@ -405,6 +406,10 @@ struct Engine::State {
   void on_answer(Order& order, const BrokerEvent& event);
   void apply_view(Order& order, const BrokerEvent& event);
   [[nodiscard]] std::uint64_t push_request(RequestKind kind, const Order* order);
+
+  // strategy_records.cpp
+  void count_verdict(const Intent& intent, bool accepted, RejectCode code, std::uint32_t slice);
+  void count_refused(const Order& order);
 
   // fills.cpp
   void book_fill(Order& order, std::int64_t filled, Money average, const BrokerEvent& event);

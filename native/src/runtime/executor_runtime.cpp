@@ -193,6 +193,7 @@ ExecutorStats ExecutorRuntime::stats() {
     stats.risk = engine.risk();
     stats.account = engine.account();
     engine.remains(stats.remains);
+    engine.strategy_records(stats.strategies);
     stats.last_sequence = durable.last_sequence();
     stats.working_orders = engine.working_orders();
     stats.decision_hash = engine.decision_hash();

@@ -210,7 +210,9 @@ class Executor:
         """Counts, hashes, ``risk`` and ``account``, ``outstanding`` requests, ``broken_invariant`` ("" = none).
 
         ``remains``: of each strategy that is being deleted, how many symbols it has ``orders`` and ``positions`` in,
-        and the code for which closing them was ``refused`` ("" = none)."""
+        and the code for which closing them was ``refused`` ("" = none). ``strategies``: of each, since it is
+        configured, the ``intents`` that were decided, its ``trades`` (orders of which it got a fill), and the
+        ``rejections`` by code: of intents, of slices, and of orders that the broker will not take."""
         return self._native.stats()
 
     def latencies(self) -> dict[str, dict[str, int]]:

@@ -21,6 +21,19 @@ _COUNTS = {
 }
 _QUANTILES = {"p50": "0.5", "p99": "0.99", "p99.9": "0.999"}
 _CENTS = 1e8  # money is fixed-point at 1e-8
+_QUANTITY_SCALE = 10**9
+
+
+def gains_of(positions: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """What each strategy has gained or lost, realised and at the last prices, 1e-8; the account is "".
+
+    Its sub-book is as long as the strategy is configured.
+    """
+    gains: dict[str, int] = {}
+    for p in positions:
+        held = p["quantity"] * (p["market_price"] - p["average_price"]) // _QUANTITY_SCALE
+        gains[p["strategy"]] = gains.get(p["strategy"], 0) + p["realized_pnl"] + held
+    return gains
 
 
 class ExecutorMetrics(Collector):
@@ -64,8 +77,32 @@ class ExecutorMetrics(Collector):
         for name in BREAKERS:
             breakers.add_metric([self._account, name], stats["risk"][name])
         yield breakers
+        yield from self._strategies(stats["strategies"])
         yield from self._remains(stats["remains"])
         yield from self._latencies()
+
+    def _strategies(self, records: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
+        """What became of each strategy's decisions since it is configured, and what they have earned."""
+        labels = ["account", "strategy"]
+        intents = CounterMetricFamily("tradewind_executor_strategy_intents", "Intents decided.", labels=labels)
+        trades = CounterMetricFamily("tradewind_executor_strategy_trades", "Orders that filled.", labels=labels)
+        refused = CounterMetricFamily(
+            "tradewind_executor_strategy_rejections",
+            "Rejections of its intents, and of its orders by the broker for good.",
+            labels=[*labels, "code"],
+        )
+        gain = GaugeMetricFamily(
+            "tradewind_executor_strategy_gain_usd", "Realised, and of what it holds.", labels=labels
+        )
+        gains = gains_of(self._executor.positions())
+        for record in records:
+            own = [self._account, record["strategy"]]
+            intents.add_metric(own, record["intents"])
+            trades.add_metric(own, record["trades"])
+            for code, number in record["rejections"].items():
+                refused.add_metric([*own, code], number)
+            gain.add_metric(own, gains.get(record["strategy"], 0) / _CENTS)
+        yield from (intents, trades, refused, gain)
 
     def _remains(self, remains: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
         """Of strategies that are being deleted; one that isn't listed isn't known to be."""

@@ -36,6 +36,14 @@ struct Remains {
   RejectCode refused = RejectCode::kOk;  // why its positions can't be closed now
 };
 
+// What became of a strategy's decisions for as long as it is configured.
+struct StrategyRecord {
+  StrategyId strategy;
+  std::uint64_t intents = 0;                                 // decided
+  std::uint64_t trades = 0;                                  // orders of which it got a fill
+  std::array<std::uint64_t, kRejectCodeCount> rejections{};  // of intents, of slices, and by the broker for good
+};
+
 class Engine {
  public:
   explicit Engine(EngineConfig config);  // throws ConfigError
@@ -75,6 +83,8 @@ class Engine {
   void positions(std::vector<PositionRecord>& out) const;
   // One for each strategy that is being deleted.
   void remains(std::vector<Remains>& out) const;
+  // One for each strategy, as configured.
+  void strategy_records(std::vector<StrategyRecord>& out) const;
   // What the gate would say to an order now (quantity signed: + buys). Nothing is sent, and nothing is noted.
   [[nodiscard]] Denial check_order(const Symbol& symbol, Quantity quantity, OrderType type, Money limit_price) const;
   // The latest record of every order still in memory that is not terminal, by creation.

@@ -43,6 +43,7 @@ struct ExecutorStats {
   RiskRecord risk;
   AccountRecord account;
   std::vector<Remains> remains;  // of strategies that are being deleted
+  std::vector<StrategyRecord> strategies;
   std::uint64_t last_sequence = 0;
   std::size_t working_orders = 0;
   std::size_t outstanding = 0;  // requests without an answer
