@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tradewind.operators.plan.model import Object, Ref
+from tests.unit.operators.worlds import CONFIG
+from tradewind.operators.plan.model import Object, Plan, Ref
+from tradewind.operators.run.observing import Observing
 from tradewind.operators.run.queue import LAST_RETRY_S, Queue, retry_after
+from tradewind.operators.run.reconcile import _PLANNERS, Reconciler
 from tradewind.operators.run.store import Store
 
 A, B = Ref("Strategy", "a"), Ref("Strategy", "b")
@@ -101,3 +104,25 @@ def test_an_audit_finds_what_is_behind_missing_or_gone() -> None:
     assert store.stale("Strategy", {A: 4}) == set()
     assert store.stale("Strategy", {A: 5, B: 6}) == {B}
     assert store.stale("Strategy", {}) == {A}
+
+
+async def test_a_document_is_looked_at_again_once_however_often_it_is_looked_at(monkeypatch: Any) -> None:
+    looks: list[Ref] = []
+
+    class Counting(Queue):
+        def add(self, ref: Ref) -> None:
+            looks.append(ref)
+
+    store, queue, ref = Store(), Counting(), Ref("Model", "momentum")
+    observing = Observing(CONFIG, None, store, queue)  # type: ignore[arg-type]
+    reconciler = Reconciler(CONFIG, None, store, queue, None, observing)  # type: ignore[arg-type]
+    waits = iter([3600.0, 0.02, 0.02, None, 0.02])
+    monkeypatch.setitem(_PLANNERS, "Model", lambda *_: Plan(again_s=next(waits)))
+    for _ in range(3):
+        await reconciler._look(ref)
+    await asyncio.sleep(0.2)
+    assert looks == [ref]
+    for _ in range(2):
+        await reconciler._look(ref)
+    await asyncio.sleep(0.2)
+    assert looks == [ref, ref]

@@ -49,6 +49,7 @@ class Reconciler:
         self._remote = remote
         self._observing = observing
         self._problems: dict[Ref, str] = {}
+        self._later: dict[Ref, asyncio.TimerHandle] = {}
 
     async def work(self) -> None:
         """One worker; runs until it is cancelled."""
@@ -87,8 +88,15 @@ class Reconciler:
         document = self._store.world.get(*ref)
         if plan.finalizer is not None and document is not None:
             self._heard(await asyncio.to_thread(partial(self._api.set_finalizer, document, wanted=plan.finalizer)))
-        if plan.again_s is not None:
-            asyncio.get_running_loop().call_later(plan.again_s, self._queue.add, ref)
+        self._look_again(ref, plan.again_s)
+
+    def _look_again(self, ref: Ref, after_s: float | None) -> None:
+        """One look, whenever the newest plan says: each look would leave one more behind, for as long as we live."""
+        before = self._later.pop(ref, None)
+        if before is not None:
+            before.cancel()
+        if after_s is not None:
+            self._later[ref] = asyncio.get_running_loop().call_later(after_s, self._queue.add, ref)
 
     async def _ask(self, ref: Ref, plan: Plan) -> None:
         """Sends requests to other services, and looks what came of them before the next plan."""
