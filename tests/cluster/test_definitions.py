@@ -126,7 +126,7 @@ def test_no_client_gets_an_unknown_field_past_admission(cluster: Cluster) -> Non
 
 
 def test_a_field_without_effect_is_warned_of_when_applied(cluster: Cluster) -> None:
-    document = changed(STRATEGY, spec__rollout={"canaryCapital": 0.2}, spec__mode="Paper")
+    document = changed(STRATEGY, spec__flatAtClose=True, spec__mode="Paper")
     expected = [n.field for n in notices(Strategy.model_validate(document))]
     done = cluster.run("apply", "-f", "-", given=yaml.safe_dump(document))
     assert done.returncode == 0
@@ -239,7 +239,7 @@ def test_get_shows_what_matters_and_selects_by_field(cluster: Cluster) -> None:
         STRATEGY, changed(STRATEGY, metadata__name="trend", spec__riskPolicy="other", spec__mode="DryRun"), RISK_POLICY
     )
     header, *rows = cluster.ok("get", "strat").splitlines()
-    assert header.split() == ["NAME", "MODE", "POLICY", "MODEL", "TRAINED", "GATES", "READY", "AGE"]
+    assert header.split() == ["NAME", "MODE", "POLICY", "MODEL", "TRAINED", "GATES", "STAGE", "READY", "AGE"]
     assert [row.split()[:3] for row in rows] == [["momentum", "Paper", "paper"], ["trend", "DryRun", "other"]]
     header, row = cluster.ok("get", "rp").splitlines()
     assert header.split() == ["NAME", "ACCOUNT", "KILL", "READY", "AGE"]

@@ -15,8 +15,8 @@ from tests.cluster.conftest import Cluster
 from tests.cluster.manifests import RISK_POLICY, STRATEGY, changed
 from tests.cluster.operator_process import OperatorProcess, Process, as_account, eventually
 from tradewind.execution.executor.config import ExecutorConfig
-from tradewind.operators.plan.following import LEFT_SHARE
 from tradewind.operators.plan.noted import Note
+from tradewind.planning.legs import LEFT_SHARE
 
 
 @pytest.fixture

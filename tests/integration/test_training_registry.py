@@ -145,9 +145,21 @@ def test_a_version_found_again_is_candidate_but_never_takes_champion_back(regist
     card = _card(name, passed=True)
     first, second = _register(registry, booster, card), _register(registry, booster, card)
     registry.rollback(name)
-    assert registry.promote(second, card, new=False) == [CANDIDATE]
+    assert registry.promote(second, card, champion=False) == [CANDIDATE]
     assert registry.version_of(name, CHAMPION) == first
-    assert registry.promote(first, card, new=False) == [CANDIDATE, CHAMPION]
+    assert registry.promote(first, card, champion=False) == [CANDIDATE, CHAMPION]
+
+
+def test_where_somebody_else_promotes_a_version_that_passed_is_candidate_only(registry, booster):
+    name = "asked"
+    card = _card(name, passed=True)
+    first = _register(registry, booster, card)
+    metrics: dict[str, float] = {}
+    new = registry.register(
+        booster.model_to_string(), card, training_hash="n", dataset_hash="d", metrics=metrics, documents={}
+    )
+    assert registry.promote(new, card, champion=False) == [CANDIDATE]
+    assert registry.version_of(name, CHAMPION) == first
 
 
 def test_a_training_is_found_again_by_its_hash_alone(registry, booster):

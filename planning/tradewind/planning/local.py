@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tradewind.planning.engine_config import engine_config
+from tradewind.planning.legs import Stand, canaries, champion_leg
 from tradewind.planning.workload import Workload
 from tradewind.specs import RiskPolicy, Strategy
 from tradewind.specs.base import duration_ns
@@ -105,6 +106,8 @@ def plan(strategies: Sequence[Strategy], policies: Sequence[RiskPolicy], site: S
         if any(s.spec.risk_policy == p.metadata.name for s in strategies)
     }
     used = [p for p in policies if p.metadata.name in bound]
+    # Whoever sets the alias champion has decided; that orders are sent the document must say.
+    legs = {name: [champion_leg(s, Stand(champion=True)) for s in of] for name, of in bound.items()}
     workloads: list[Workload] = []
     if site.venue_port is not None:
         workloads.append(_venue(strategies, site))
@@ -114,8 +117,8 @@ def plan(strategies: Sequence[Strategy], policies: Sequence[RiskPolicy], site: S
     trained = tuple(job.name for job in jobs)
     workloads += features(strategies, site, after=trained)
     workloads.append(serving(strategies, site, after=trained))
-    workloads += [executor(p, bound[p.metadata.name], site) for p in used]
-    workloads += [signals(s, p, strategies, site) for p in used for s in bound[p.metadata.name]]
+    workloads += [executor(p, legs[p.metadata.name], site) for p in used]
+    workloads += [signals(s, p, strategies, site) for p in used for s in legs[p.metadata.name]]
     workloads.append(feed(strategies, used, site, after=tuple(w.name for w in workloads)))
     return workloads
 
@@ -310,6 +313,7 @@ def executor_policy(
     return {
         "policy_generation": policy.metadata.generation,
         "engine": engine_config(policy, strategies, deleted),
+        "canaries": canaries(strategies),
         "calendar": limits.session.calendar,
         "estimates": {
             "days": limits.volatility.look_back_days,

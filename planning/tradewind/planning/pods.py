@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tradewind.planning.legs import CHALLENGER, served_as
 from tradewind.planning.local import (
     Replay,
     Site,
@@ -109,6 +110,20 @@ def signal_pod(strategy: Strategy, policy: RiskPolicy, strategies: Sequence[Stra
     return replace(made, config={**made.config, "predictor": site.predictor, "probes_port": PROBES_PORT})
 
 
+def trial_pod(leg: Strategy, policy: RiskPolicy, strategies: Sequence[Strategy], site: ClusterSite) -> Workload:
+    """The signal process of a challenger's leg."""
+    made = signal_pod(leg, policy, strategies, site)
+    # A group that signal processes may join, and no strategy's: a dot is in no name.
+    own = {"group": f"{made.config['group']}.trial", "model_alias": CHALLENGER}
+    own["served_model"] = served_as(leg.model_name, CHALLENGER)
+    return replace(made, name=trial_pod_name(leg.metadata.name), config={**made.config, **own})
+
+
+def trial_pod_name(strategy: str) -> str:
+    """Name of the signal process of a strategy's challenger."""
+    return f"trial-{strategy}"
+
+
 def feature_pods(strategies: Sequence[Strategy], site: ClusterSite) -> list[Workload]:
     """The features processes of a namespace, one for each feature set of `strategies`.
 
@@ -174,15 +189,19 @@ def training_job(strategy: Strategy, site: ClusterSite, until: int) -> Workload:
     return replace(made, config={**made.config, **own, **_stores(site)})
 
 
-def predictor(strategies: Sequence[Strategy], every: Sequence[Strategy], site: ClusterSite) -> dict[str, Any]:
+def predictor(
+    strategies: Sequence[Strategy], every: Sequence[Strategy], site: ClusterSite, challengers: Sequence[str] = ()
+) -> dict[str, Any]:
     """What a predictor's replicas are made with (`args`), and what they take over while they run (`user_config`).
 
-    `strategies` are those whose models are served, `every` are all of the namespace.
+    `strategies` are those whose models are served, `every` are all of the namespace, `challengers` the models of which
+    a challenger is served.
     """
     made = serving(strategies, site.as_site(DATA_DIR)).config
     own: dict[str, Any] = _stores(site) or {"repo": made["repo"]}
     args = {"state_dir": made["state_dir"], "tracking_uri": site.tracking_uri, **own}
     models = [{"name": s.model_name, "alias": model_alias(s, every)} for s in one_per_model(strategies)]
+    models += [{"name": name, "alias": CHALLENGER} for name in challengers]
     return {"args": args, "user_config": {"models": models}}
 
 

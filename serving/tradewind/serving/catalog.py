@@ -41,7 +41,7 @@ class ModelCatalog:
         version_of: Callable[[Sequence[str]], str],
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._wanted: dict[str, str] = {}
+        self._wanted: dict[str, ServedModel] = {}  # by the name that requests ask for
         self._registry = registry
         self._version_of = version_of
         self._clock = clock
@@ -52,7 +52,7 @@ class ModelCatalog:
     def want(self, wanted: Sequence[ServedModel]) -> None:
         """The models to serve from now on, others no longer. A model that is served goes on until `refresh`."""
         with self._one_at_a_time:
-            asked: dict[str, str] = {model.name: model.alias for model in wanted}
+            asked = {model.served_as: model for model in wanted}
             self._models = {name: model for name, model in self._models.items() if name in asked}
             self._problems = {
                 n: self._problems.get(n, f"model {n}: not loaded yet") for n in asked if n not in self._models
@@ -62,12 +62,12 @@ class ModelCatalog:
     def refresh(self) -> None:
         """Look every alias up once; take new versions in."""
         with self._one_at_a_time:
-            for name, alias in self._wanted.items():
-                self._look(name, alias)
+            for name, model in self._wanted.items():
+                self._look(name, model)
 
-    def _look(self, name: str, alias: str) -> None:
+    def _look(self, name: str, model: ServedModel) -> None:
         try:
-            self._refresh(name, alias)
+            self._refresh(name, model)
         except ModelRefusedError as error:
             if self._problems.get(name) != str(error):
                 _logger.error("%s", error)
@@ -75,16 +75,16 @@ class ModelCatalog:
         else:
             self._problems.pop(name, None)
 
-    def _refresh(self, name: str, alias: str) -> None:
-        version = self._registry.resolve(name, alias)
+    def _refresh(self, name: str, model: ServedModel) -> None:
+        version = self._registry.resolve(model.name, model.alias)
         current = self._models.get(name)
-        if current is not None and (current.version, current.alias) == (version, alias):
+        if current is not None and (current.version, current.alias) == (version, model.alias):
             return
         self._models[name] = load_model(
-            self._registry.fetch(name, version),
-            name,
+            self._registry.fetch(model.name, version),
+            model.name,
             version,
-            alias,
+            model.alias,
             version_of=self._version_of,
             loaded_time=self._clock(),
         )

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tradewind.planning.legs import served_as
 from tradewind.streaming.features.config import StoreConfig
 
 
@@ -17,7 +18,14 @@ class ServedModel(_Model):
     """One registered model and the alias whose version is served."""
 
     name: str = Field(min_length=1, description="Registered model name.")
-    alias: Literal["candidate", "champion"] = Field("candidate", description="Live serves champion, Paper candidate.")
+    alias: Literal["candidate", "champion", "challenger"] = Field(
+        "candidate", description="Live serves champion, and challenger beside it; Paper candidate."
+    )
+
+    @property
+    def served_as(self) -> str:
+        """The name that requests ask for."""
+        return served_as(self.name, self.alias)
 
 
 class RayConfig(_Model):

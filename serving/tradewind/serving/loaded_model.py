@@ -58,10 +58,8 @@ def load_model(
     card = _read_card(_find(directory, CARD_FILE, label), label)
     if card.name != name:
         raise ModelRefusedError(f"{label}: its card is that of {card.name}")
-    if alias == "champion" and not card.gates_passed:
-        raise ModelRefusedError(
-            f"{label}: alias champion, but its gates did not pass; only a model that passed is live"
-        )
+    if alias in ("champion", "challenger") and not card.gates_passed:
+        raise ModelRefusedError(f"{label}: alias {alias}, but its gates did not pass; only a model that passed is live")
     try:
         computed = version_of(card.features)
     except ValueError as error:

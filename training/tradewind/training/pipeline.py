@@ -110,7 +110,7 @@ def train(
         registry = ModelRegistry(state_dir, tracking_uri)
         known = None if force else registry.find(strategy.model_name, fingerprint)
     if known is not None:
-        aliases = registry.promote(known.version, known.card, new=False)
+        aliases = registry.promote(known.version, known.card, champion=False)
         registry.note(strategy.model_name, known.version, request)
         return TrainingResult(
             strategy.model_name, known.version, known.card, aliases, dict(known.metrics), stages.seconds, reused=True
@@ -159,7 +159,7 @@ def train(
             metrics=metrics,
             documents=_documents(strategy, found, record),
         )
-        aliases = registry.promote(model_version, card)
+        aliases = registry.promote(model_version, card, champion=request is None)
         registry.note(strategy.model_name, model_version, request)
     return TrainingResult(strategy.model_name, model_version, card, aliases, metrics, stages.seconds, reused=False)
 

@@ -4,8 +4,9 @@ In a directory, `mlflow.db` holds runs, versions and aliases, `mlruns/` the arte
 artefacts out itself. A version's artefact has at its root what serving
 reads (`booster.txt`, `card.json`) and MLflow's own description, so that MLflow's tools load it too.
 
-Aliases: `candidate` is the newest version; `champion` the newest that passed its gates. `promote` is the one place that
-sets them, `rollback` the one that takes them back.
+Aliases: `candidate` is the newest version; `champion` the newest that passed its gates, or, where a training comes with
+a request, the one that whoever asked has promoted. `promote` is the one place here that sets them, `rollback` the one
+that takes them back.
 """
 
 from __future__ import annotations
@@ -163,13 +164,13 @@ class ModelRegistry:
         )
         return str(created.version)
 
-    def promote(self, version: str, card: ModelCard, *, new: bool = True) -> list[str]:
-        """Point `candidate` at the version, and `champion` too if it is new and its gates passed.
+    def promote(self, version: str, card: ModelCard, *, champion: bool = True) -> list[str]:
+        """Point `candidate` at the version, and `champion` too if it may be and its gates passed.
 
-        A version that was found again (`new` false) never takes `champion` back: someone may have rolled it back.
-        Answers the aliases that the version has now.
+        A version that was found again never takes `champion` back: someone may have rolled it back. Nor does one that
+        somebody asked for who decides about `champion` later. Answers the aliases that the version has now.
         """
-        for alias in [CANDIDATE, CHAMPION] if card.gates_passed and new else [CANDIDATE]:
+        for alias in [CANDIDATE, CHAMPION] if card.gates_passed and champion else [CANDIDATE]:
             history = self._history(card.name, alias)
             if not history or history[-1] != version:
                 self._set(card.name, alias, [*history, version])

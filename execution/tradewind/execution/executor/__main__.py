@@ -81,7 +81,9 @@ def _serve(config: ExecutorConfig, directory: Path, bus: Bus, probes: Probes) ->
             payload, kind = message.SerializeToString(), message.DESCRIPTOR.full_name
             bus.dead_letter(topic, key, payload, kind, reason, f"executor {config.account}")
 
-        intake = Intake(executor, config.account, volatility, estimates, calendar, bury, wall=wall)
+        intake = Intake(
+            executor, config.account, volatility, estimates, calendar, bury, wall=wall, canaries=config.canaries
+        )
         publisher = Publisher(bus, executor, config.account, config.policy_generation, keeper.guard)
         policy = PolicyFile(config_path(ExecutorConfig), config, executor, intake, publisher)
         server = serve(

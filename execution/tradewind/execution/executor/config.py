@@ -75,6 +75,10 @@ class ExecutorConfig(BaseModel):
         None, gt=0, le=3600, description="Lease of the account's one writer; null: the journal's lock is all there is."
     )
     engine: dict[str, Any] = Field(description="Configuration of the native engine.")
+    canaries: dict[str, str] = Field(
+        default_factory=dict,
+        description="Strategies (by UID) whose challenger, in this version of its model, trades like a champion.",
+    )
 
     @property
     def native_engine(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from time import time_ns
 from typing import Literal
 
@@ -66,7 +66,9 @@ class Intake:
         bury: Bury,
         *,
         wall: bool,
+        canaries: Mapping[str, str] | None = None,
     ) -> None:
+        self._canaries = canaries or {}
         self._executor = executor
         self._estimates = estimates
         self._account = account
@@ -140,7 +142,7 @@ class Intake:
                 time_in_force=_known(trading_pb2.TimeInForce.values(), intent.time_in_force),
                 limit_price=intent.limit_price,
                 reference_price=intent.reference_price,
-                champion=intent.model_alias == "champion",
+                champion=self._may_trade_live(intent),
                 gates_passed=intent.gates_passed,
                 model=intent.model,
                 model_version=intent.model_version,
@@ -158,6 +160,12 @@ class Intake:
         except ValueError as problem:
             self._bury("intents", intent.account, intent, str(problem))
 
+    def _may_trade_live(self, intent: trading_pb2.OrderIntent) -> bool:
+        """Whether a live account takes intents of this model: of the champion, and of a canary in its one version."""
+        if intent.model_alias == "challenger":
+            return bool(intent.model_version) and self._canaries.get(intent.strategy) == intent.model_version
+        return intent.model_alias == "champion"
+
     def flush(self) -> None:
         """The batch is complete: net it and send."""
         self._executor.push_control("flush", now=self._now)
@@ -167,7 +175,8 @@ class Intake:
         return self._calendar if self._calendar.name == name else ExchangeCalendar(name)
 
     def follow(self, config: ExecutorConfig, calendar: ExchangeCalendar) -> None:
-        """Another policy: its symbols, look-back and calendar."""
+        """Another policy: its symbols, look-back, calendar and canaries."""
+        self._canaries = config.canaries
         self._estimates.follow([entry["symbol"] for entry in config.engine["symbols"]], config.estimates)
         if calendar is not self._calendar:
             self._calendar, self._session = calendar, None

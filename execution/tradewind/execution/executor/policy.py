@@ -18,7 +18,7 @@ from tradewind.execution.process import ProcessError, read_config
 from tradewind.native.executor import Executor, ExecutorError
 
 # What may change while the process runs; the rest is where it is, and needs a new process.
-POLICY = frozenset({"policy_generation", "engine", "calendar", "estimates", "kill_switch"})
+POLICY = frozenset({"policy_generation", "engine", "canaries", "calendar", "estimates", "kill_switch"})
 
 
 class PolicyFile:

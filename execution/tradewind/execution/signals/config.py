@@ -20,6 +20,9 @@ class SignalConfig(BaseModel):
     predictor: str = Field(
         description="HOST:PORT of the predictor, or the file:///… path of the predictor.json it writes."
     )
+    served_model: str | None = Field(
+        None, description="Name under which the predictor serves the model; null: the model's own."
+    )
     model_alias: str = Field("candidate", description="Predictions of a model under another alias are not traded on.")
     volatility_feature: str = Field(description="Feature that sizing takes as annual volatility.")
     features: list[str] = Field(description="Names, in the order of the vectors.")

@@ -74,7 +74,7 @@ class SignalProcess:
         try:
             predictions = predict_when_up(
                 self._predictor,
-                config.strategy.model_name,
+                config.served_model or config.strategy.model_name,
                 self._version,
                 vectors,
                 0.0 if self._predictor_lost else config.positions_timeout_s,

@@ -74,6 +74,7 @@ KINDS = (
             Column("Model", ".status.model.version", "Version of the model that is served to it.", kind="integer"),
             Column("Trained", _of("ModelReady", "reason"), "How far its training is."),
             Column("Gates", _of("GatesPassed", "status"), "Whether its model passed the gates."),
+            Column("Stage", ".status.rollout.stage", "Live: Shadow or Canary while a model is on trial, or Champion."),
         ),
         (".spec.mode", ".spec.riskPolicy"),
     ),
@@ -137,6 +138,48 @@ _OBSERVED_OF: dict[str, dict[str, Any]] = {
                 "name": {"type": "string", "description": "Its name in the registry."},
                 "version": {"type": "integer", "format": "int64", "description": "The version."},
                 "alias": {"type": "string", "description": "Live serves champion, everything else candidate."},
+            },
+        },
+        "rollout": {
+            "type": "object",
+            "description": "How far a Live strategy's models are on their way to its capital.",
+            "properties": {
+                "stage": {"type": "string", "description": "Waiting, Shadow, Canary or Champion."},
+                "champion": {"type": "integer", "format": "int64", "description": "The version that is the champion."},
+                "challenger": {
+                    "type": "object",
+                    "description": "The version on trial.",
+                    "properties": {
+                        "version": {"type": "integer", "format": "int64", "description": "The version."},
+                        "stage": {
+                            "type": "string",
+                            "description": "Shadow: no orders; Canary: a share of the capital.",
+                        },
+                        "since": {"type": "string", "format": "date-time", "description": "When the stage began."},
+                        "trades": {
+                            "type": "integer",
+                            "format": "int64",
+                            "description": "Orders of which it got a fill.",
+                        },
+                        "intents": {"type": "integer", "format": "int64", "description": "Intents that were decided."},
+                        "errors": {
+                            "type": "integer",
+                            "format": "int64",
+                            "description": "Those that were its own fault.",
+                        },
+                    },
+                },
+                "refused": {
+                    "type": "array",
+                    "description": "Newer versions than the champion that are not tried again.",
+                    "items": {
+                        "type": "object",
+                        "properties": {
+                            "version": {"type": "integer", "format": "int64", "description": "The version."},
+                            "reason": {"type": "string", "description": "Why."},
+                        },
+                    },
+                },
             },
         },
     },

@@ -144,6 +144,7 @@ class Follower:
             kill_switch=told.kill_switch,
             strategies=known,
             remains={**told.remains, **nothing},
+            canaries=told.canaries(json.loads(self._books.out.read_text(encoding="utf-8"))),
         ).model_dump_json()
         if note == self._noted:
             return

@@ -14,10 +14,13 @@ PASSING = frozenset(
     | {"SignalsMissing", "SignalsStarting", "SignalsChanging"}
     | {"FeaturesMissing", "FeaturesStarting", "FeedMissing", "FeedStarting", "FeedWaiting"}
     | {"PredictorUnknown", "PredictorMissing", "PredictorChanging", "TrainingUnknown", "NoModel"}
+    | {"ShadowStarting", "Promoting", "RegistryUnknown"}
 )
 
 # Reasons that something isn't so which nobody has to do anything about.
-ORDINARY = frozenset({"Training", "Retraining", "ReplayEnded", "Stopped", "DryRun"})
+ORDINARY = frozenset(
+    {"Training", "Retraining", "ReplayEnded", "Stopped", "DryRun", "Waiting", "Shadow", "Canary", "Follows"}
+)
 
 
 def status(document: Object, conditions: Sequence[Condition], now: str, **more: Any) -> tuple[Object, list[Condition]]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from tradewind.operators import config
 from tradewind.operators.plan import documents
 from tradewind.operators.plan.model import Object, World, is_deleted, ref_of
 from tradewind.planning.binding import bind
+from tradewind.planning.legs import LEFT_SHARE, engine_legs, is_leg, owner_of, stand_of
 from tradewind.planning.pods import ClusterSite, executor_pod
 from tradewind.specs import RiskPolicy, SpecError, Strategy
-
-# What a strategy that left but still holds something has of the capital: enough to be one, too little for new risk.
-LEFT_SHARE = 1e-6
 
 
 def site(told: Mapping[str, object]) -> ClusterSite:
@@ -26,11 +24,30 @@ def site(told: Mapping[str, object]) -> ClusterSite:
 
 
 def bound(policy: Object, strategies: Sequence[Object]) -> list[Object]:
-    """Those of `strategies` that trade under the policy. Raises SpecError when the policy can't be followed."""
+    """The legs of those of `strategies` that trade under the policy.
+
+    Raises SpecError when the policy can't be followed.
+    """
     document = _policy(policy)
     world = World({ref_of(s): s for s in strategies})
     verdicts = bind(document, documents.strategies(world))
-    return [s for s in world.of("Strategy") if (v := verdicts.get(s["metadata"]["name"])) is not None and v.bound]
+    found = [s for s in world.of("Strategy") if (v := verdicts.get(s["metadata"]["name"])) is not None and v.bound]
+    return [leg for s in found for leg in _legs(s)]
+
+
+def _legs(found: Object) -> list[Object]:
+    """The strategy as its executor has books for it: the legs of a Live one, which its status tells."""
+    strategy = _strategy(found)
+    if strategy.spec.mode != "Live":
+        return [found]
+    return [
+        {
+            **found,
+            "metadata": {**found["metadata"], "uid": leg.uid},
+            "spec": {**found["spec"], "capitalShare": leg.spec.capital_share, "mode": leg.spec.mode},
+        }
+        for leg in engine_legs(strategy, stand_of(found.get("status")))
+    ]
 
 
 def leaving(known: Sequence[Object], trading: Sequence[Object], now: Mapping[str, Object | None]) -> list[Object]:
@@ -40,7 +57,22 @@ def leaving(known: Sequence[Object], trading: Sequence[Object], now: Mapping[str
     it, and stays what it was. A strategy that is gone for good is deleted, too, however it went.
     """
     uids = {s["metadata"]["uid"] for s in trading}
-    return [_latest(s, now) for s in known if s["metadata"]["uid"] not in uids]
+    gone = [s for s in known if s["metadata"]["uid"] not in uids]
+    return [_ended(s, uids, now) if is_leg(s["metadata"]["uid"]) else _latest(s, now) for s in gone]
+
+
+def _ended(leg: Object, trading: Collection[str], now: Mapping[str, Object | None]) -> Object:
+    """A challenger's leg that trades no more: its trial is over, or its strategy left and took it along."""
+    name, owner = leg["metadata"]["name"], owner_of(leg["metadata"]["uid"])
+    if owner in trading:
+        return _marked({**leg, "spec": {**leg["spec"], "onDelete": "Flatten"}})
+    if is_deleted(leg) or name not in now:
+        return leg
+    found = now[name]
+    if found is None or found["metadata"]["uid"] != owner:
+        return _marked(leg)
+    how = found["spec"].get("onDelete", "Cancel")
+    return _marked({**leg, "spec": {**leg["spec"], "onDelete": how}}) if is_deleted(found) else leg
 
 
 def _latest(known: Object, now: Mapping[str, Object | None]) -> Object:
@@ -93,4 +125,5 @@ def _strategy(found: Object) -> Strategy:
 
 
 def _leaving(strategy: Strategy) -> Strategy:
-    return strategy.model_copy(update={"spec": strategy.spec.model_copy(update={"capital_share": LEFT_SHARE})})
+    spec = strategy.spec.model_copy(update={"capital_share": LEFT_SHARE, "mode": "DryRun"})
+    return strategy.model_copy(update={"spec": spec})

@@ -62,9 +62,9 @@ def aliased(registered: Object | None, alias: str) -> Version | None:
     return next((v for v in versions(registered) if number is not None and v.number == int(number)), None)
 
 
-def gates_passed(name: str, alias: str, registered: Object | None) -> Condition:
-    """Of the version that is served under `alias`; where none may be, of the newest, which shows why."""
-    served = aliased(registered, alias)
+def gates_passed(name: str, alias: str, registered: Object | None, challenger: int | None = None) -> Condition:
+    """Of the version that is served under `alias`, or on trial; where none may be, of the newest, which shows why."""
+    served = aliased(registered, alias) or next((v for v in versions(registered) if v.number == challenger), None)
     shown = served or aliased(registered, "candidate")
     if shown is None:
         return false("GatesPassed", "NoModel", f"model {name} has no version yet")

@@ -9,6 +9,8 @@ from __future__ import annotations
 from tradewind.operators.plan.conditions import false, status, true
 from tradewind.operators.plan.model import FINALIZER, Condition, Object, Plan, Ref, World, is_deleted, is_held
 from tradewind.operators.plan.noted import Note, Remains, read_note
+from tradewind.planning.legs import is_leg, owner_of
+from tradewind.planning.pods import trial_pod_name
 
 CONDITION = "Deleted"
 _CLOSED = frozenset({"OUT_OF_SESSION", "SESSION_UNKNOWN"})
@@ -45,13 +47,19 @@ def still_held(world: World, policy: str) -> list[str]:
 
 def plan(document: Object, world: World, now: str) -> Plan:
     """The plan for a Strategy that is being deleted and has our finalizer."""
-    running = Ref("Deployment", f"signals-{document['metadata']['name']}")
-    there = world.get(*running) is not None
-    said = _deleted(document, world, stops=there)
+    running = signal_processes(document, world)
+    said = _deleted(document, world, stops=bool(running))
     ready = false("Ready", said.reason, said.message)
     written, news = status(document, [said, ready], now)
     gone = said.status == "True"
-    return Plan(delete=[running] if there else [], status=written, events=news, finalizer=False if gone else None)
+    return Plan(delete=running, status=written, events=news, finalizer=False if gone else None)
+
+
+def signal_processes(document: Object, world: World) -> list[Ref]:
+    """Those that a Strategy has: its own, and that of its challenger."""
+    name = document["metadata"]["name"]
+    found = (Ref("Deployment", f"signals-{name}"), Ref("Deployment", trial_pod_name(name)))
+    return [ref for ref in found if world.get(*ref) is not None]
 
 
 def _deleted(document: Object, world: World, *, stops: bool) -> Condition:
@@ -62,7 +70,7 @@ def _deleted(document: Object, world: World, *, stops: bool) -> Condition:
     if world.get("StatefulSet", f"executor-{account}") is None and world.get("Pod", f"executor-{account}-0") is None:
         return true(CONDITION, "NoExecutor", f"RiskPolicy/{account} has no executor: nobody trades for it")
     note = _note(world, account)
-    remains = note.remains.get(document["metadata"]["uid"]) if note is not None else None
+    remains = _remains(note, document["metadata"]["uid"]) if note is not None else None
     if note is None or remains is None:
         silent = f"the executor of RiskPolicy/{account} has not said what it has left"
         return false(CONDITION, "ExecutorSilent", f"{silent}; {_GIVE_UP}")
@@ -70,6 +78,16 @@ def _deleted(document: Object, world: World, *, stops: bool) -> Condition:
         return true(CONDITION, _DONE[how], _left(remains))
     reason, why = _waits(how, note, remains, account)
     return false(CONDITION, reason, f"onDelete is {how}: {_left(remains)}{why}; {_GIVE_UP}")
+
+
+def _remains(note: Note, uid: str) -> Remains | None:
+    """What a strategy and its challenger's leg have left; None while the executor has not said it of both."""
+    legs = [uid, *(known for known in note.strategies if is_leg(known) and owner_of(known) == uid)]
+    if any(leg not in note.remains for leg in legs):
+        return None
+    left = [note.remains[leg] for leg in legs]
+    refused = next((r.refused for r in left if r.refused), "")
+    return Remains(orders=sum(r.orders for r in left), positions=sum(r.positions for r in left), refused=refused)
 
 
 def _done(how: str, remains: Remains) -> bool:

@@ -122,6 +122,11 @@ def wanted_training(strategy: Strategy, world: World, config: OperatorConfig, no
     return Wanted(strategy.model_name, key, until, {**settings, "request": request})
 
 
+def wanted_by(strategy: Strategy, world: World, config: OperatorConfig, now: str) -> Wanted:
+    """The training of the model that the strategy trades on: where it is shared, what its trainer asks for."""
+    return wanted_training(_trainer(strategy.model_name, world) or strategy, world, config, now)
+
+
 def _learns_until(strategy: Strategy, world: World, now: str) -> int:
     """In the market: the schedule's newest time, or when the strategy came."""
     found = world.get("Strategy", strategy.metadata.name)
@@ -169,7 +174,7 @@ def _submission(wanted: Wanted, attempt: int) -> Request:
 
 def model_ready(strategy: Strategy, world: World, config: OperatorConfig, now: str) -> Condition:
     """Whether a model of what the strategy asks for is registered, or how far its training is."""
-    wanted = wanted_training(_trainer(strategy.model_name, world) or strategy, world, config, now)
+    wanted = wanted_by(strategy, world, config, now)
     attempt = newest_attempt(wanted, world)
     usable = learned(wanted, world) is not None
     if satisfied(wanted, world):

@@ -19,6 +19,25 @@ class Remains(BaseModel):
     refused: str = Field("", description="Code for which closing them was refused last; empty: it was not.")
 
 
+# Refusals for which a leg itself is to blame, and not the account, the market or a limit (R-15-26, R-16-20).
+ERRORS = frozenset(
+    {"LATE_INTENT", "INTENT_CONFLICT", "INTENT_INVALID", "INTENT_OUT_OF_ORDER", "UNKNOWN_SYMBOL", "PRICE_COLLAR"}
+    | {"QUANTITY_INCREMENT", "LIMIT_PRICE_ABSENT", "LIMIT_PRICE_INCREMENT", "ORDER_TERMS", "STOP_PRICE", "TRAIL"}
+    | {"FRACTION", "BRACKET", "PLAN_TERMS", "OVERFLOW", "BROKER_REJECTED", "NEVER_ARRIVED"}
+)
+
+
+class Figures(BaseModel):
+    """What became of a canary's decisions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    trades: int = Field(0, description="Orders of which it got a fill.")
+    intents: int = Field(0, description="Intents that were decided.")
+    errors: int = Field(0, description="Refusals for which it is itself to blame.")
+    loss: int = Field(0, description="Whole percent of its capital that it has lost.")
+
+
 class Note(BaseModel):
     """The executor as it is seen from within its pod."""
 
@@ -30,6 +49,7 @@ class Note(BaseModel):
     kill_switch: bool | None = Field(description="Whether the kill switch is latched; null: it has not said.")
     strategies: list[str] = Field(default_factory=list, description="UIDs of those that it knows.")
     remains: dict[str, Remains] = Field(default_factory=dict, description="Of those being deleted, by UID.")
+    canaries: dict[str, Figures] = Field(default_factory=dict, description="Of those that trade as a canary, by UID.")
 
 
 def read_note(pod: Object | None) -> Note | None:

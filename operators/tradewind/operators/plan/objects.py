@@ -17,11 +17,11 @@ from tradewind.specs.base import API_VERSION
 _SITE, _TOKEN = "/etc/tradewind", "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
-def labels(part: str, document: Object) -> dict[str, str]:
-    """Labels of everything made for a document."""
+def labels(part: str, document: Object, of: str = "") -> dict[str, str]:
+    """Labels of everything made for a document; `of` tells two of one part apart (a dot is in no document's name)."""
     own = LABEL_POLICY if document["kind"] == "RiskPolicy" else LABEL_STRATEGY
     name = document["metadata"]["name"]
-    return podspec.labels(part, name, **{own: name})
+    return podspec.labels(part, f"{name}.{of}" if of else name, **{own: name})
 
 
 def executor(
@@ -76,9 +76,9 @@ def executor(
     ]
 
 
-def signals(document: Object, workload: Workload, config: OperatorConfig) -> list[Object]:
-    """The objects of a signal process: its configuration and itself."""
-    name, tags = workload.name, labels("signals", document)
+def signals(document: Object, workload: Workload, config: OperatorConfig, of: str = "") -> list[Object]:
+    """The objects of a signal process: its configuration and itself. `of`: of which leg, if not the strategy's own."""
+    name, tags = workload.name, labels("signals", document, of)
     text = json.dumps(workload.config, sort_keys=True)
     # An intent says which generation its process was started under; a limit alone needs no new process.
     fixed = {key: value for key, value in workload.config.items() if key != "policy_generation"}

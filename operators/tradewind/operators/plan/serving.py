@@ -6,12 +6,13 @@ One writer renders all of them, since a PUT removes what it doesn't list.
 from __future__ import annotations
 
 from tradewind.operators.config import OperatorConfig
-from tradewind.operators.plan import documents, gates
+from tradewind.operators.plan import documents, gates, rollout
 from tradewind.operators.plan.conditions import false, true
 from tradewind.operators.plan.difference import holds
 from tradewind.operators.plan.model import Condition, Object, Plan, Ref, Request, World
 from tradewind.operators.plan.models import reached, trains
 from tradewind.operators.plan.shared import trading
+from tradewind.planning.legs import CHALLENGER
 from tradewind.planning.local import PREDICTOR_APPLICATION, model_alias
 from tradewind.planning.pods import predictor
 from tradewind.specs import Strategy
@@ -31,7 +32,8 @@ def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str
     deployed: dict[str, Object] = found["applications"]
     every = documents.strategies(world)
     bound = [s for s in trading(world)[0] if _may_be_served(s, every, world)]
-    wanted = [_application(bound, every, config)] if bound else []
+    challengers = sorted({s.model_name for s in trading(world)[0] if _has_challenger(s, world)})
+    wanted = [_application(bound, every, config, challengers)] if bound or challengers else []
     if set(deployed) & {APPLICATION} == {a["name"] for a in wanted} and all(
         _is(deployed[a["name"]]["config"], a) for a in wanted
     ):
@@ -53,8 +55,18 @@ def _may_be_served(strategy: Strategy, every: list[Strategy], world: World) -> b
     return gates.aliased(world.get("RegisteredModel", strategy.model_name), model_alias(strategy, every)) is not None
 
 
-def _application(strategies: list[Strategy], every: list[Strategy], config: OperatorConfig) -> Object:
-    made = predictor(strategies, every, config.site())
+def _has_challenger(strategy: Strategy, world: World) -> bool:
+    """Whether its challenger may be served: the alias must point at just that version."""
+    document = world.get("Strategy", strategy.metadata.name) or {}
+    version = rollout.read(document.get("status")).challenger if strategy.spec.mode == "Live" else None
+    there = gates.aliased(world.get("RegisteredModel", strategy.model_name), CHALLENGER)
+    return version is not None and there is not None and there.number == version
+
+
+def _application(
+    strategies: list[Strategy], every: list[Strategy], config: OperatorConfig, challengers: list[str]
+) -> Object:
+    made = predictor(strategies, every, config.site(), challengers)
     return {
         "name": APPLICATION,
         "route_prefix": "/",

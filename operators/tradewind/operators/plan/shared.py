@@ -20,6 +20,7 @@ from tradewind.operators.plan.model import LABEL_POLICY, LABEL_SHARED, Object, P
 from tradewind.operators.plan.noted import read_note
 from tradewind.planning import Workload
 from tradewind.planning.binding import bind
+from tradewind.planning.legs import owner_of
 from tradewind.planning.local import BROKER_KEYS
 from tradewind.planning.pods import feature_pods, feed_pods
 from tradewind.specs import RiskPolicy, Strategy
@@ -53,7 +54,7 @@ def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str
 def _left_somewhere(world: World, bound: Sequence[Strategy]) -> bool:
     """Whether an executor knows a strategy that is not bound: what that holds is closed, or protected, by prices."""
     notes = [read_note(pod) for pod in world.of("Pod") if LABEL_POLICY in pod["metadata"].get("labels", {})]
-    return not {uid for note in notes if note for uid in note.strategies} <= {s.uid for s in bound}
+    return not {owner_of(uid) for note in notes if note for uid in note.strategies} <= {s.uid for s in bound}
 
 
 def _with_known_symbols(feed: Workload, world: World) -> Workload:

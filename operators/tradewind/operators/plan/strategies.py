@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tradewind.operators.config import OperatorConfig
-from tradewind.operators.plan import documents, gates, leaving, models, objects, serving
+from tradewind.operators.plan import documents, gates, leaving, models, serving, stages
 from tradewind.operators.plan.conditions import false, status, true
 from tradewind.operators.plan.difference import differing
-from tradewind.operators.plan.model import Condition, Object, Plan, Ref, World, is_deleted, is_held
-from tradewind.operators.plan.running import features_fresh, features_ready, signals_ready
+from tradewind.operators.plan.model import Condition, Object, Plan, Ref, World, is_deleted, is_held, ref_of
+from tradewind.operators.plan.running import features_fresh, features_ready
+from tradewind.operators.plan.stages import Rollout
 from tradewind.operators.plan.trading import is_trading
 from tradewind.planning.binding import Verdict, bind, unbound
+from tradewind.planning.legs import CHALLENGER, Stand, stand_of
 from tradewind.planning.local import model_alias
-from tradewind.planning.pods import signal_pod
 from tradewind.specs import SpecError, Strategy
 
 
@@ -34,32 +35,59 @@ def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str
     verdict = unbound(strategy.spec.risk_policy) if policy is None else bind(policy, every)[name]
     if policy is None or not verdict.bound:
         return _stopped(world, document, _risk_bound(verdict), now)
-    wanted = objects.signals(document, signal_pod(strategy, policy, every, config.site()), config)
-    apply = differing(wanted, world)
-    ready = signals_ready(world, f"signals-{name}")
+    rolled = stages.look(world, document, strategy, policy, config, now)
+    stand = rolled.stand if rolled is not None else Stand()
+    wanted = stages.processes(strategy, stand, policy, document, every, config)
+    apply, unwanted = differing(wanted, world), _unwanted(document, wanted, world)
+    ready = stages.ready(strategy, stand, world)
     if apply and ready.status == "True":
         ready = false("Ready", "SignalsChanging", "the signal process is being changed")
-    told, causes = _surroundings(world, strategy, every, config, now)
+    told, causes = _surroundings(world, strategy, rolled, every, config, now)
     # What comes first is the cause of what comes later: a signal process waits for its predictor.
     ready = replace(next((c for c in (*causes, ready) if c.status != "True"), ready), type="Ready")
     fresh = next((c for c in told if c.type == "FeaturesFresh"), None)
-    trades = is_trading(strategy, policy, world, ready, fresh)
+    held = rolled.condition if rolled is not None and not rolled.sends else None
+    trades = is_trading(strategy, policy, world, ready, fresh, held)
     conditions = [_risk_bound(verdict), _reconciled(apply, problem), *told, trades, ready]
-    written, news = status(document, conditions, now, **_model(world, strategy, every, config))
-    return Plan(apply, status=written, events=news, finalizer=leaving.wants_finalizer(document, world))
+    more = {"rollout": rolled.told} if rolled is not None else {}
+    written, news = status(document, conditions, now, **more, **_model(world, strategy, rolled, every, config))
+    return Plan(
+        apply,
+        unwanted,
+        rolled.requests if rolled is not None else [],
+        status=written,
+        events=news,
+        # Money follows the status, so it is told before anybody sends by it.
+        status_first=rolled is not None and stand_of(document.get("status")) != stand,
+        finalizer=leaving.wants_finalizer(document, world),
+        again_s=rolled.again_s if rolled is not None else None,
+    )
+
+
+def _unwanted(document: Object, wanted: list[Object], world: World) -> list[Ref]:
+    """Signal processes of legs that are no more."""
+    kept = {ref_of(o) for o in wanted}
+    return [ref for ref in leaving.signal_processes(document, world) if ref not in kept]
 
 
 def _surroundings(
-    world: World, strategy: Strategy, every: list[Strategy], config: OperatorConfig, now: str
+    world: World,
+    strategy: Strategy,
+    rolled: Rollout | None,
+    every: list[Strategy],
+    config: OperatorConfig,
+    now: str,
 ) -> tuple[list[Condition], list[Condition]]:
-    """Conditions of model and features, and those that the strategy can't be ready without."""
+    """Conditions of model, rollout and features, and those that the strategy can't be ready without."""
     told, causes = [], []
     if models.trains(config):
-        name, alias = strategy.model_name, model_alias(strategy, every)
+        name, alias = strategy.model_name, _alias(strategy, rolled, every)
         trained = models.model_ready(strategy, world, config, now)
-        passed = gates.gates_passed(name, alias, world.get("RegisteredModel", name))
+        challenger = rolled.challenger if rolled is not None else None
+        passed = gates.gates_passed(name, model_alias(strategy, every), world.get("RegisteredModel", name), challenger)
         told += [trained, passed]
-        causes += [trained, *([passed] if strategy.spec.mode == "Live" else []), serving.served(name, alias, world)]
+        causes += [trained, *([passed] if rolled is not None else []), serving.served(name, alias, world)]
+    told += [rolled.condition] if rolled is not None else []
     if config.services.data is not None:
         replayed = config.services.data.replay is not None
         computing = features_ready(world, strategy, replayed=replayed)
@@ -68,22 +96,31 @@ def _surroundings(
     return told, causes
 
 
-def _model(world: World, strategy: Strategy, every: list[Strategy], config: OperatorConfig) -> Object:
+def _alias(strategy: Strategy, rolled: Rollout | None, every: list[Strategy]) -> str:
+    """The alias under which it is served: the champion's, or the challenger's where there is no champion."""
+    alone = rolled is not None and rolled.challenger is not None and not rolled.stand.champion
+    return CHALLENGER if alone else model_alias(strategy, every)
+
+
+def _model(
+    world: World, strategy: Strategy, rolled: Rollout | None, every: list[Strategy], config: OperatorConfig
+) -> Object:
     """The part of the status that says which model is served."""
-    name, alias = strategy.model_name, model_alias(strategy, every)
+    name, alias = strategy.model_name, _alias(strategy, rolled, every)
     found = gates.aliased(world.get("RegisteredModel", name), alias) if models.trains(config) else None
     return {} if found is None else {"model": {"name": name, "version": found.number, "alias": alias}}
 
 
 def _stopped(world: World, document: Object, bound: Condition, now: str) -> Plan:
-    """A strategy that may not trade has no signal process."""
-    running = Ref("Deployment", f"signals-{document['metadata']['name']}")
-    there = world.get(*running) is not None
+    """A strategy that may not trade has no signal process. How far its rollout was is not forgotten."""
+    running = leaving.signal_processes(document, world)
     done = true("Reconciled", "Stopped", "no signal process runs")
     stopping = false("Reconciled", "Stopping", "the signal process is being ended")
     ready = false("Ready", bound.reason, bound.message)
-    written, news = status(document, [bound, stopping if there else done, ready], now)
-    return Plan(delete=[running] if there else [], status=written, events=news)
+    before = document.get("status", {})
+    more = {"rollout": before["rollout"]} if "rollout" in before else {}
+    written, news = status(document, [bound, stopping if running else done, ready], now, **more)
+    return Plan(delete=running, status=written, events=news)
 
 
 def _risk_bound(verdict: Verdict) -> Condition:

@@ -9,12 +9,22 @@ from tradewind.specs import RiskPolicy, Strategy
 
 
 def is_trading(
-    strategy: Strategy, policy: RiskPolicy, world: World, ready: Condition, fresh: Condition | None
+    strategy: Strategy,
+    policy: RiskPolicy,
+    world: World,
+    ready: Condition,
+    fresh: Condition | None,
+    held: Condition | None = None,
 ) -> Condition:
-    """The condition. `ready` and `fresh` are the strategy's; without `fresh` somebody else computes its features."""
+    """The condition. `ready` and `fresh` are the strategy's; without `fresh` somebody else computes its features.
+
+    `held`: what of its rollout keeps it from sending orders.
+    """
     kind, account = "Trading", policy.metadata.name
     if strategy.spec.mode == "DryRun":
         return false(kind, "DryRun", "spec.mode is DryRun: signals without orders")
+    if held is not None:
+        return false(kind, held.reason, held.message)
     if policy.spec.kill_switch.engaged:
         return false(kind, "KillSwitch", f"spec.killSwitch.engaged of RiskPolicy/{account}")
     note = read_note(world.get("Pod", f"executor-{account}-0"))
