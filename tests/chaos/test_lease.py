@@ -158,7 +158,11 @@ def test_of_many_successors_one_has_the_lease(tmp_path: Path) -> None:
     threads = [threading.Thread(target=run, args=(lease, stop)) for lease in leases]
     for thread in threads:
         thread.start()
-    time.sleep(2)
+    deadline = time.monotonic() + 60
+    while not won:
+        assert time.monotonic() < deadline, "nobody has the lease"
+        time.sleep(0.01)
+    time.sleep(1)  # for whoever would have it as well
     stop.set()
     for thread in threads:
         thread.join()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 import sys
 import threading
 import time
@@ -87,8 +88,7 @@ class FileLease(Lease):
 
     def acquire(self, stop: threading.Event) -> int:
         while True:
-            self._await_free(stop)
-            latest = max(self._tokens(), default=0)
+            latest = self._await_free(stop)
             if not self._claim(latest + 1):
                 continue  # another successor was faster
             # A predecessor may have renewed before it could see us: that last deadline is waited for as well.
@@ -119,10 +119,17 @@ class FileLease(Lease):
     def _tokens(self) -> list[int]:
         return [int(path.name) for path in self._directory.iterdir() if path.name.isdigit()]
 
-    def _await_free(self, stop: threading.Event) -> None:
-        """Until no other holder lives, or the last deadline of each is `send_s` past."""
+    def _await_free(self, stop: threading.Event) -> int:
+        """Until no other holder lives, or the last deadline of each is `send_s` past.
+
+        Returns the newest number that was looked at: whoever has come since has the one after it, and the claim to
+        that fails. A number read later would let two that came at once both have one, and wait for each other.
+        """
         began = self._clock()
-        while any(self._holds(token, began) for token in self._tokens() if token != self._token):
+        while True:
+            tokens = self._tokens()
+            if not any(self._holds(token, began) for token in tokens if token != self._token):
+                return max(tokens, default=0)
             if stop.wait(_LOOK_S):
                 raise StoppedError
 
@@ -156,7 +163,7 @@ class FileLease(Lease):
 
     def _claim(self, token: int) -> bool:
         """Takes a number that nobody has. Its file appears under its name only once it is locked."""
-        temporary = self._directory / f"{token}.{os.getpid()}"
+        temporary = self._directory / f"{token}.{secrets.token_hex(8)}"  # containers share a pid
         file = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:
