@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tests import ports
 from tradewind.bus import Outgoing, open_bus
-from tradewind.console.stack import free_port
 from tradewind.native.engine import read_journal
 from tradewind.planning.engine_config import engine_config
 from tradewind.specs import RiskPolicy, Strategy
@@ -129,7 +129,7 @@ class Rig:
         folder: Path,
         *,
         symbols: tuple[str, ...] = ("AAPL", "MSFT"),
-        lease_s: float | None = 2.0,
+        lease_s: float | None = 30.0,
         limits: dict[str, Any] | None = None,
         timeout_ms: int = 1500,
         bus: str | None = None,
@@ -142,7 +142,7 @@ class Rig:
         self.strategy, self.policy = policy(symbols, **(limits or {}))
         self._engine = engine_config(self.policy, [self.strategy]) | engine
         self.bus = open_bus(self.bus_url)
-        self._port = free_port()
+        self._port = ports.reserve()
         self._number = 0
         self.timeout_ms = timeout_ms
         self.venue = Process(
@@ -245,7 +245,7 @@ class Rig:
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """The venue's answer; asserts that it took the call."""
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)) as connection:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=_PATIENCE_S)) as connection:
             connection.request(method, path, None if body is None else json.dumps(body), _HEADERS)
             response = connection.getresponse()
             text = response.read()

@@ -17,10 +17,11 @@ import yaml
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from tests import ports
 from tests.cluster.conftest import Cluster
 from tests.cluster.plane import CHART, ROOT
 from tests.cluster.rendering import found, helm, labelled, render
-from tests.kafka.broker import free_ports, jars
+from tests.kafka.broker import jars
 from tradewind.bus import ALL_TOPICS, Bus, BusError, KafkaBus
 from tradewind.bus.access import ACCESS
 from tradewind.v1.control_pb2 import ControlMessage
@@ -138,7 +139,7 @@ class Installed:
         self.documents = render(["venue.enabled=true"])
         self.pods = labelled(self.documents)
         self._mounted: dict[str, dict[str, str]] = {}
-        client, self.node, controller = free_ports(3)
+        client, self.node, controller = (ports.reserve() for _ in range(3))
         self.bootstrap = f"localhost:{client}"
         places = {
             "/opt/kafka/libs": str(jars()), "/var/lib/kafka": str(folder / "volume"),

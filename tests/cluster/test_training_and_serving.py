@@ -12,7 +12,8 @@ import grpc
 import pytest
 from mlflow.tracking import MlflowClient
 
-from tests.integration.ray_head import TOKEN, Running, free_ports, ray_head
+from tests import ports
+from tests.integration.ray_head import TOKEN, Running, ray_head
 from tests.integration.test_training_pipeline import BARS, DAY, SYMBOLS, UNTIL, _bars, _dataset
 from tests.mlflow.server import Server as MlflowServer
 from tests.unit.operators.test_shared import config as told_config
@@ -110,7 +111,7 @@ def settings(ray: Running, mlflow: str, port: int) -> OperatorConfig:
 
 async def test_documents_become_a_model_with_its_gates_and_a_prediction(services: tuple[Running, str]) -> None:
     ray, mlflow = services
-    (port,) = free_ports(1)
+    port = ports.reserve()
     site, before = Site(settings(ray, mlflow, port)), puts()
     site.apply(policy(allows=("momentum", "trend")), strategy(**SPEC))
     await site.until(lambda: conditions(site.status("momentum")).get("ModelReady") == ("True", "Trained"), "momentum")
@@ -162,7 +163,7 @@ def register_again(mlflow: str, site: Site, name: str) -> None:
 
 async def test_a_training_that_can_not_succeed_says_why(services: tuple[Running, str]) -> None:
     ray, mlflow = services
-    (port,) = free_ports(1)
+    port = ports.reserve()
     site = Site(settings(ray, mlflow, port))
     hopeless = json.loads(json.dumps(SPEC))
     hopeless["training"]["splits"]["trainBars"] = 5_000

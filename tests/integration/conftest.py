@@ -40,7 +40,7 @@ def venue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Venue]:
         session.close()
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
         process.stdout.close()
 
 
@@ -63,5 +63,5 @@ def run_stream(venue: Venue) -> Iterator[Callable[[Any], None]]:
     for stream, _ in running:
         stream.stop()
     for _, thread in running:
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()

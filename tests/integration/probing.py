@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 import urllib.error
 import urllib.request
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("", 0))
-        return int(one.getsockname()[1])
 
 
 def probe(port: int, path: str) -> tuple[int, str]:

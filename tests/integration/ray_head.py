@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,8 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
+from tests import ports
+
 WITHIN_S = 180.0
 TOKEN = "a-token-of-thirty-two-characters"
 _QUIET = {
@@ -28,15 +29,6 @@ _QUIET = {
     "RAY_AUTH_MODE": "token",
     "RAY_AUTH_TOKEN": TOKEN,
 }
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
 
 
 @dataclass(frozen=True)
@@ -50,7 +42,7 @@ class Running:
 @contextmanager
 def ray_head(directory: Path) -> Iterator[Running]:
     """A Ray of one node, with jobs and Serve by HTTP."""
-    dashboard, gcs, agent, client, metrics = free_ports(5)
+    dashboard, gcs, agent, client, metrics = (ports.reserve() for _ in range(5))
     # Ray's sockets lie in it, and their names have an end; pytest's directories are too deep.
     short = Path(tempfile.mkdtemp(prefix="tw-ray-", dir="/tmp"))
     arguments = [

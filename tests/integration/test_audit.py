@@ -28,7 +28,7 @@ SIGNAL, SET = "signal-1", "bars_1m_default"
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The state directory of a run with fills, a refusal, a halt and a restart by SIGKILL in between."""
     folder = tmp_path_factory.mktemp("audited")
-    with Rig(folder, lease_s=5.0) as rig:
+    with Rig(folder) as rig:
         executor = rig.executor()
         executor.start()
         bar = next(r for r in rig.bus.read("bars") if r.message.symbol == "AAPL")  # type: ignore[attr-defined]

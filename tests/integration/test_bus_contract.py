@@ -29,7 +29,7 @@ from tradewind.v1.market_pb2 import Bar, DeadLetter, NewsItem
 from tradewind.v1.trading_pb2 import Fill
 
 KAFKA = Path(__file__).resolve().parents[1] / "kafka"
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 
 def _broker_class() -> Any:

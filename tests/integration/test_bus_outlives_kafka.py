@@ -30,6 +30,6 @@ with open_bus("kafka://" + kafka.rd_kafka_mock_cluster_bootstraps(cluster).decod
 
 
 def test_an_offset_asked_for_while_the_coordinator_moves() -> None:
-    done = subprocess.run([sys.executable, "-c", ASKING], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", ASKING], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, f"{done.returncode}: {done.stdout}{done.stderr}"
     assert done.stdout == "0\n0\n"

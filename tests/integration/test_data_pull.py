@@ -62,7 +62,7 @@ def venue(tmp_path: Path) -> Iterator[Venue]:
             yield Venue(ready["url"], ready["ca"], client)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
         process.stdout.close()
 
 
@@ -173,7 +173,7 @@ async def test_the_live_stream_and_its_gap(venue: Venue) -> None:
     )
     source = AlpacaStreamSource(options, KEYS, now=lambda: OPENS[0] + SESSION * MINUTE)
     found: list[Any] = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         async for message in source.messages():
             found.append(message)
             if len(found) == 1:

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.probing import free_port, probe
+from tests import ports
+from tests.integration.probing import probe
 from tradewind.bus import Bus, open_bus
 from tradewind.planning.local import Replay, Site, plan, venue_ca
 from tradewind.specs import RiskPolicy, Strategy, parse_documents
@@ -27,6 +28,7 @@ MINUTE = 60 * 10**9
 # Monday 3 June 2024, 15:00 UTC: in the middle of a session.
 START = 1_717_426_800 * 10**9
 SHARE, DOLLAR = 10**9, 10**8
+PATIENCE_S = 60.0
 DOCUMENTS = """\
 apiVersion: tradewind.dev/v1alpha1
 kind: Strategy
@@ -85,7 +87,7 @@ class Desk:
         return sum(not m.client_order_id and bool(m.code) for m in messages)
 
     def wait_for(self, what: Callable[[], bool], why: str) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while not what():
             assert time.monotonic() < deadline, f"{why}; orders: {self.orders()}"
             time.sleep(0.02)
@@ -105,19 +107,19 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     planned = {w.name: w for w in plan(strategies, policies, site)}
     with ExitStack() as stack:
         bus = stack.enter_context(open_bus(site.bus))
-        ports = {"venue": free_port(), "executor": free_port()}
-        config = planned["venue"].config | {"probes_port": ports["venue"]}
+        probes = {"venue": ports.reserve(), "executor": ports.reserve()}
+        config = planned["venue"].config | {"probes_port": probes["venue"]}
         ready, process = _start(stack, tmp_path, "venue", planned["venue"].module, config)
         url = str(ready["url"])
         config = planned["executor-paper"].config
         config = config | {
             "broker": config["broker"] | {"url": url, "ca_file": venue_ca(site)},
-            "probes_port": ports["executor"],
+            "probes_port": probes["executor"],
         }
         _start(stack, tmp_path, "executor", planned["executor-paper"].module, config)
         venue = Venue(VenueConfig(url=url, ca_file=Path(str(venue_ca(site)))), 10.0, lambda: False)
         stack.callback(venue.close)
-        yield Desk(bus, venue, ports, process)
+        yield Desk(bus, venue, probes, process)
 
 
 def _start(
@@ -133,7 +135,7 @@ def _start(
 
     def end() -> None:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE_S)
         assert process.stdout is not None
         process.stdout.close()
 

@@ -99,13 +99,13 @@ def test_killed_at_random_topic_and_feast_hold_the_history_once(tmp_path: Path) 
             for bar in live[kill * 30 : (kill + 1) * 30]:
                 bus.publish("bars", bar.symbol, bar)
             goal = bus.end_offset("bars") - (0 if kill == 2 else rng.randrange(1, 25))
-            assert bus.wait_committed({("features", "bars"): goal}, 60)
+            assert bus.wait_committed({("features", "bars"): goal}, 120)
             if kill < 2:
                 process.kill()
             else:
-                assert bus.wait_committed({("features", "events"): bus.end_offset("events")}, 60)
+                assert bus.wait_committed({("features", "events"): bus.end_offset("events")}, 120)
                 process.terminate()
-            _, errors = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=120)
         assert (process.returncode, errors) == (0, "")
         vectors = [record.message for record in bus.read("features")]
     expected = compute_history(bars, events, NAMES, INDEX).filter(pl.col("event_time") > HISTORY * DAY)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.integration.test_executor_at_recorded_speed import Desk, desk
+from tests.integration.test_executor_at_recorded_speed import PATIENCE_S, Desk, desk
 from tradewind.v1.trading_pb2 import ORDER_STATE_FILLED, ORDER_STATE_REJECTED
 
 __all__ = ["desk"]
@@ -28,7 +28,7 @@ class Policy:
         temporary = self._path.with_suffix(".new")
         temporary.write_text(text)
         temporary.replace(self._path)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while self._told.stat().st_mtime_ns == before:
             assert time.monotonic() < deadline, "the executor did not look"
             time.sleep(0.01)
@@ -48,6 +48,11 @@ class Policy:
 def codes(desk: Desk) -> list[str]:
     messages: list[Any] = [record.message for record in desk.bus.read("orders")]
     return [m.code for m in messages if not m.client_order_id and m.state == ORDER_STATE_REJECTED]
+
+
+def generations(desk: Desk) -> list[int]:
+    messages: list[Any] = [record.message for record in desk.bus.read("risk")]
+    return [m.policy_generation for m in messages]
 
 
 def test_a_changed_limit_holds_for_the_next_intent_and_a_refused_policy_changes_nothing(
@@ -79,9 +84,8 @@ def test_a_changed_limit_holds_for_the_next_intent_and_a_refused_policy_changes_
     desk.bar(2)
     desk.want(2, 21)
     desk.wait_for(lambda: codes(desk) == ["MAX_ORDER_NOTIONAL"] * 2, "the last policy did not stay")
-    generations: list[Any] = [record.message for record in desk.bus.read("risk")]
-    assert generations[0].policy_generation == 1
-    assert generations[-1].policy_generation == 2
+    desk.wait_for(lambda: generations(desk)[-1] == 2, "the books are not told under the new policy")
+    assert generations(desk)[0] == 1
 
 
 def test_an_engaged_switch_closes_what_is_held_and_a_named_person_releases_it(desk: Desk, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.integration.probing import free_port, probe
+from tests import ports
+from tests.integration.probing import probe
 from tradewind.bus import FileBus
 from tradewind.planning.local import Replay, Site, plan
 from tradewind.specs import RiskPolicy, Strategy, parse_documents
@@ -83,7 +84,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
 
     def begin(name: str, config: dict[str, Any]) -> int:
-        port = free_port()
+        port = ports.reserve()
         member = "execution" if name == "signals" else "streaming"
         path = tmp_path / f"{name}.json"
         path.write_text(json.dumps(config | {"probes_port": port}))
@@ -125,11 +126,13 @@ def test_each_counts_what_it_reads_and_writes(configs: dict[str, dict[str, Any]]
 def test_signals_are_ready_when_somebody_listens_where_the_predictor_should(
     configs: dict[str, dict[str, Any]], start: Start, tmp_path: Path
 ) -> None:
-    predictor = free_port()
-    signals = start("signals", configs["signals"] | {"predictor": f"127.0.0.1:{predictor}"})
-    status, said = probe(signals, "/readyz")
-    assert status == 503
-    assert said.startswith(f"predictor: 127.0.0.1:{predictor} is not reached (")
-    assert probe(signals, "/livez") == (200, "ok\n")
-    with socket.create_server(("127.0.0.1", predictor)):
+    with socket.socket() as predictor:
+        predictor.bind(("127.0.0.1", 0))  # bound, not listening: connections are refused
+        address = f"127.0.0.1:{predictor.getsockname()[1]}"
+        signals = start("signals", configs["signals"] | {"predictor": address})
+        status, said = probe(signals, "/readyz")
+        assert status == 503
+        assert said.startswith(f"predictor: {address} is not reached (")
+        assert probe(signals, "/livez") == (200, "ok\n")
+        predictor.listen()
         assert probe(signals, "/readyz") == (200, "ok\n")

@@ -40,7 +40,7 @@ from tradewind.v1.prediction_pb2_grpc import PredictionStub
 FEATURES = list(DEFAULT_FEATURES[:12])
 VERSION = feature_set_version(FEATURES)
 MODEL = "momentum"
-WAIT = 60.0
+WAIT = 120.0
 
 
 def train(seed: int) -> lightgbm.Booster:
@@ -94,14 +94,14 @@ class Stack:
     address: str
 
     def health(self) -> HealthResponse:
-        answer = self.stub.Health(HealthRequest(), timeout=10)
+        answer = self.stub.Health(HealthRequest(), timeout=WAIT)
         assert isinstance(answer, HealthResponse)
         return answer
 
     def predict(self, vectors: np.ndarray, **changes: Any) -> Any:
         features = [FeatureRow(symbol=f"S{i}", event_time=i, values=row) for i, row in enumerate(vectors)]
         request = {"model": MODEL, "feature_set_version": VERSION, "rows": features} | changes
-        return self.stub.Predict(PredictRequest(**request), timeout=10)
+        return self.stub.Predict(PredictRequest(**request), timeout=WAIT)
 
 
 def await_condition(condition: Callable[[], bool], what: str) -> None:
@@ -149,7 +149,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         stack = Stack(root, registry, config, process, PredictionStub(channel), address)
         yield stack
     stack.process.send_signal(signal.SIGTERM)
-    assert stack.process.wait(timeout=60) == 0
+    assert stack.process.wait(timeout=WAIT) == 0
     assert not (root / "state" / "predictor.json").exists()
 
 
@@ -157,7 +157,7 @@ def serve_new(stack: Stack, seed: int) -> lightgbm.Booster:
     booster = train(seed)
     version = stack.registry.register_model(booster)
     await_condition(
-        lambda: stack.stub.ListModels(ListModelsRequest(), timeout=10).models[0].version == version, "the new version"
+        lambda: stack.stub.ListModels(ListModelsRequest(), timeout=WAIT).models[0].version == version, "the new version"
     )
     return booster
 
@@ -215,7 +215,7 @@ def test_the_replica_takes_its_turn_on_the_cpu_like_everybody_else(stack: Stack)
 def test_a_wrong_request_is_refused_by_name(
     stack: Stack, changes: dict[str, Any], code: grpc.StatusCode, message: str
 ) -> None:
-    version = stack.stub.ListModels(ListModelsRequest(), timeout=10).models[0].version
+    version = stack.stub.ListModels(ListModelsRequest(), timeout=WAIT).models[0].version
     with pytest.raises(grpc.RpcError) as refused:
         stack.predict(rows_of(1), **changes)
     assert refused.value.code() == code
@@ -225,20 +225,20 @@ def test_a_wrong_request_is_refused_by_name(
 def test_entities_are_predicted_from_the_online_store(stack: Stack) -> None:
     request = PredictEntitiesRequest(model=MODEL, symbols=["IBM", "AAPL"])
     with pytest.raises(grpc.RpcError) as absent:
-        stack.stub.PredictEntities(request, timeout=60)
+        stack.stub.PredictEntities(request, timeout=WAIT)
     assert absent.value.code() == grpc.StatusCode.FAILED_PRECONDITION
     repository = FeatureRepository.open(stack.root / "features", FeatureSet("daily", tuple(FEATURES), VERSION, "1d"))
     rows = rows_of(2)
     second = 1_000_000_000
     repository.push([StoredRow(s, second, second, row.tolist()) for s, row in zip(["AAPL", "IBM"], rows, strict=True)])
-    by_entity = stack.stub.PredictEntities(request, timeout=60)
+    by_entity = stack.stub.PredictEntities(request, timeout=WAIT)
     by_vector = stack.predict(rows[::-1])
     assert [(r.symbol, r.event_time) for r in by_entity.rows] == [("IBM", second), ("AAPL", second)]
     assert [(r.prediction, r.confidence) for r in by_entity.rows] == [
         (r.prediction, r.confidence) for r in by_vector.rows
     ]
     with pytest.raises(grpc.RpcError) as missing:
-        stack.stub.PredictEntities(PredictEntitiesRequest(model=MODEL, symbols=["IBM", "ZZZ"]), timeout=60)
+        stack.stub.PredictEntities(PredictEntitiesRequest(model=MODEL, symbols=["IBM", "ZZZ"]), timeout=WAIT)
     assert missing.value.code() == grpc.StatusCode.NOT_FOUND
     assert str(missing.value.details()).startswith("symbol ZZZ: no vector of daily")
 
@@ -257,7 +257,7 @@ def test_a_new_version_is_taken_up_under_load_without_an_error(stack: Stack) -> 
             request = PredictRequest(model=MODEL, feature_set_version=VERSION, rows=features)
             while not stop.is_set():
                 try:
-                    answer = stub.Predict(request, timeout=10)
+                    answer = stub.Predict(request, timeout=WAIT)
                 except grpc.RpcError as error:
                     errors.append(error)
                 else:
@@ -288,7 +288,7 @@ def test_a_new_version_is_taken_up_under_load_without_an_error(stack: Stack) -> 
 
 def test_a_broken_version_is_refused_and_the_old_one_keeps_serving(stack: Stack) -> None:
     booster = serve_new(stack, 4)
-    served = stack.stub.ListModels(ListModelsRequest(), timeout=10).models[0].version
+    served = stack.stub.ListModels(ListModelsRequest(), timeout=WAIT).models[0].version
     broken = stack.registry.register({"booster.txt": "tree", "card.json": card().model_dump_json()})
     await_condition(lambda: f"version {broken}" in stack.health().message, "the refusal")
     health = stack.health()
@@ -310,7 +310,7 @@ def test_killed_and_started_again_it_serves_and_leaves_no_process_behind(stack: 
     stack.process, address = launch(stack.config)
     with grpc.insecure_channel(address) as channel:
         stub = PredictionStub(channel)
-        assert stub.Health(HealthRequest(), timeout=10).ready
+        assert stub.Health(HealthRequest(), timeout=WAIT).ready
     await_condition(lambda: not any(p.is_running() and p.status() != "zombie" for p in before), "the old Ray to end")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.probing import free_port
+from tests import ports
 
 pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.timeout(600)]
 PATIENCE_S = 240.0
@@ -29,17 +29,19 @@ with ray_session(2, 100, "auto"):
 @pytest.fixture
 def cluster() -> Iterator[str]:
     """Address of a Ray that is not ours, as a cluster's pods run it; it has one `house`."""
-    port = free_port()
+    port = ports.reserve()
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as session:  # sockets lie in it: short
         own = ["--num-cpus=2", "--include-dashboard=false", "--disable-usage-stats", '--resources={"house": 1}']
         where = [f"--port={port}", "--node-ip-address=127.0.0.1", f"--temp-dir={session}"]
         command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", *own, *where]
-        head = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | TOKEN)
+        said = Path(session, "head.out")
+        with said.open("w") as out:
+            head = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=os.environ | TOKEN)
         try:
             deadline = time.monotonic() + PATIENCE_S
-            while not list(Path(session).glob("session_latest/logs/raylet.out")):
-                assert head.poll() is None, "Ray did not start"
-                assert time.monotonic() < deadline, "Ray does not start"
+            while "Ray runtime started" not in said.read_text():
+                assert head.poll() is None, said.read_text()
+                assert time.monotonic() < deadline, said.read_text()
                 time.sleep(0.2)
             yield f"127.0.0.1:{port}"
         finally:

@@ -171,7 +171,7 @@ def test_trading_stream_receives_new_and_fill(
     venue.advance(1, AAPL="100")
     seen: list[Any] = []
     while not seen or seen[-1].event != "fill" or seen[-1].order.id != order.id:
-        seen.append(updates.get(timeout=20))
+        seen.append(updates.get(timeout=60))
     mine = [update for update in seen if update.order.id == order.id]
     assert [str(getattr(update.event, "value", update.event)) for update in mine] == ["pending_new", "new", "fill"]
     assert (mine[0].execution_id, mine[2].price, mine[2].qty) == (None, 100.01, 3.0)
@@ -229,7 +229,7 @@ def test_stock_and_news_streams(venue: Venue, run_stream: Callable[[Any], None])
     assert (bar.timestamp.hour, bar.timestamp.minute) == (13, 30)
 
     def first_article() -> Any:
-        for number in range(200):
+        for number in range(600):
             venue.post("/sim/news", {"news": [article(3 * number + 1)]})
             try:
                 item = arrived.get(timeout=0.1)
@@ -345,7 +345,7 @@ def test_history_pages_and_aggregates(venue: Venue) -> None:
     pages = 0
     while token is not None:
         query = {"symbols": "AAPL,MSFT", "timeframe": "1Min", "limit": "7", **({"page_token": token} if token else {})}
-        page = venue.session.get(venue.url + "/v2/stocks/bars", params=query, timeout=10).json()
+        page = venue.session.get(venue.url + "/v2/stocks/bars", params=query, timeout=60).json()
         rows += [(symbol, bar["t"]) for symbol, part in page["bars"].items() for bar in part]
         token = page["next_page_token"]
         pages += 1
@@ -390,9 +390,9 @@ def test_news_pages(venue: Venue) -> None:
 
 
 def test_wrong_credentials_and_headers(venue: Venue) -> None:
-    refused = requests.get(venue.url + "/v2/account", headers={"APCA-API-KEY-ID": KEY}, timeout=10)
+    refused = requests.get(venue.url + "/v2/account", headers={"APCA-API-KEY-ID": KEY}, timeout=60)
     assert (refused.status_code, refused.json()) == (401, {"message": "unauthorized."})
-    granted = venue.session.get(venue.url + "/v2/account", timeout=10)
+    granted = venue.session.get(venue.url + "/v2/account", timeout=60)
     assert {"X-Request-ID", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"} <= set(granted.headers)
-    nowhere = venue.session.get(venue.url + "/v2/nowhere", timeout=10)
+    nowhere = venue.session.get(venue.url + "/v2/nowhere", timeout=60)
     assert (nowhere.status_code, nowhere.json()["message"]) == (404, "endpoint not found")

@@ -114,7 +114,7 @@ def test_a_bracket_runs_to_its_stop_loss_and_the_stream_tells_it(
     venue.bar(2, "AAPL", "100", "101", "95.50", "97")
     told: list[tuple[str, uuid.UUID]] = []
     while not told or told[-1] != ("fill", loss.id):
-        update = updates.get(timeout=20)
+        update = updates.get(timeout=60)
         told.append((str(getattr(update.event, "value", update.event)), update.order.id))
     group = [bracket.id, profit.id, loss.replaces, loss.id]
     assert [(event, group.index(order)) for event, order in told if order in group] == [
@@ -191,7 +191,7 @@ def test_the_stream_of_pairs_is_one_of_its_own(venue: Venue, run_stream: Callabl
     quote = {"symbol": "BTC/USD", "bid_price": 60000 * 10**8, "ask_price": 60001 * 10**8, "time": CLOSE}
     venue.post("/sim/quotes", {"quotes": [quote]})
     while not hasattr(bar, "bid_price"):
-        bar = arrived.get(timeout=20)
+        bar = arrived.get(timeout=60)
         assert bar.symbol == "BTC/USD"
     assert (bar.bid_price, bar.ask_price, bar.bid_exchange) == (60000.0, 60001.0, None)
 
@@ -236,6 +236,6 @@ def test_the_trading_stream_comes_back_after_a_cut(
     send_until_told()
     venue.misbehave({"on": "stream", "event": "canceled", "do": "disconnect", "count": 1})
     client.cancel_orders()
-    report = venue.session.get(venue.url + "/sim/faults", timeout=10).json()
+    report = venue.session.get(venue.url + "/sim/faults", timeout=60).json()
     assert report["rules"][0]["struck"] == 1
     send_until_told()

@@ -1,4 +1,4 @@
-"""Shell: a real Kafka broker for tests: one KRaft node from Maven's jars, on free ports, ended by its own pid.
+"""Shell: a real Kafka broker for tests: one KRaft node from Maven's jars, on ports of its own, ended by its own pid.
 
 Open to all, or secured: TLS, SCRAM users, and nothing allowed that no ACL allows.
 """
@@ -10,7 +10,6 @@ import hashlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -20,12 +19,13 @@ from typing import Self
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from tests import ports
 from tradewind.bus.kafka_security import KafkaSecurity
 
 ROOT = Path(__file__).resolve().parents[2]
 POM = Path(__file__).with_name("pom.xml")
 DOWNLOAD_LIMIT_S = 240
-START_LIMIT_S = 60
+START_LIMIT_S = 120
 ADMIN, ADMIN_PASSWORD = "admin", "admin's password"
 _ADMIN_CREDENTIAL = f"SCRAM-SHA-512=[name={ADMIN},password={ADMIN_PASSWORD}]"
 CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qk"  # any 16 bytes in base64
@@ -56,7 +56,7 @@ class Broker:
         self, folder: Path, keystore: Path | None = None, environment: Mapping[str, str] | None = None
     ) -> None:
         self._folder = folder
-        port, controller, internal = free_ports(3)
+        port, controller, internal = (ports.reserve() for _ in range(3))
         self.bootstrap = f"127.0.0.1:{port}"
         self._java = _java(jars())
         self._client = dict(KafkaSecurity.of(environment or {}).settings)
@@ -212,15 +212,3 @@ def _properties(log: Path, controller: int, listeners: list[str]) -> str:
             "",
         ]
     )
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody has now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from pathlib import Path
 from typing import Self
+
+from tests import ports
 
 START_LIMIT_S = 180  # it makes some fifty tables first
 
@@ -28,9 +29,7 @@ class Server:
     """
 
     def __init__(self, records: str, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = ports.reserve()
         self.url = f"http://127.0.0.1:{port}"
         self._log = folder / "mlflow.out"
         command = [

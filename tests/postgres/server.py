@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,8 +16,10 @@ from typing import Self
 
 import psycopg
 
-START_LIMIT_S = 60
-_FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=20")
+from tests import ports
+
+START_LIMIT_S = 120
+_FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=60")
 
 
 class ServerError(Exception):
@@ -37,9 +38,7 @@ class Server:
         self._as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
         if self._as:
             shutil.chown(self._folder, "postgres", "postgres")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = ports.reserve()
         data = self._folder / "data"
         self._run("initdb", "--pgdata", str(data), "--username", "tradewind", "--auth", "trust", "--no-sync")
         self._output = (self._folder / "server.out").open("wb")

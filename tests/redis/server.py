@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import time
 from typing import Self
 
 import redis
 
-START_LIMIT_S = 30
+from tests import ports
+
+START_LIMIT_S = 60
 
 
 class ServerError(Exception):
@@ -25,9 +26,7 @@ class Server:
     def __init__(self) -> None:
         if shutil.which("redis-server") is None:
             raise ServerError("Redis is not installed: tools/system-packages test installs it on Debian")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = ports.reserve()
         command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", "/tmp"]
         self._process = subprocess.Popen(
             [*command, "--databases", "64", "--requirepass", self.password], stdout=subprocess.DEVNULL

@@ -15,7 +15,7 @@ from tradewind.bus.wakeup import Bells, PollingWaiter, listen
 from tradewind.v1.market_pb2 import Bar
 from tradewind.v1.trading_pb2 import RiskState
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture

@@ -137,7 +137,7 @@ def test_down_stops_what_runs_and_nothing_else(state: StateDirectory, capsys: py
         state.record(ProcessRecord("old", reused.pid, "m", 1))
         reaped = futures.ThreadPoolExecutor(1).submit(ours.wait)
         down.run(state.root)
-        assert reaped.result(10) == -signal.SIGTERM
+        assert reaped.result(60) == -signal.SIGTERM
         assert reused.poll() is None
         assert capsys.readouterr().out.strip() == "stopped feed"
         down.run(state.root)

@@ -41,14 +41,17 @@ def record_of(process: subprocess.Popen[bytes]) -> ProcessRecord:
 
 
 def test_start_time_is_the_kernels(sleeper: subprocess.Popen[bytes]) -> None:
+    started = started_at(sleeper.pid)
+    assert started is not None
+
+    def age() -> float:
+        return float(Path("/proc/uptime").read_text().split()[0]) - started / os.sysconf("SC_CLK_TCK")
+
+    least = age()
     shown = subprocess.run(
         ["ps", "-o", "etimes=", "-p", str(sleeper.pid)], capture_output=True, text=True, check=True
     ).stdout
-    started = started_at(sleeper.pid)
-    assert started is not None
-    uptime = float(Path("/proc/uptime").read_text().split()[0])
-    age = uptime - started / os.sysconf("SC_CLK_TCK")
-    assert abs(age - int(shown)) < 3
+    assert least - 2 < int(shown) < age() + 2
 
 
 def test_a_process_named_with_brackets_and_spaces_is_read_right(tmp_path: Path) -> None:
@@ -85,7 +88,7 @@ def test_a_pid_given_again_is_another_process(sleeper: subprocess.Popen[bytes], 
     assert not terminate(earlier)
     assert sleeper.poll() is None
     assert terminate(record_of(sleeper), signal.SIGKILL)
-    assert sleeper.wait(10) == -signal.SIGKILL
+    assert sleeper.wait(60) == -signal.SIGKILL
     assert not terminate(earlier)
 
 
@@ -112,15 +115,15 @@ def test_readers_see_whole_files_and_no_gap_while_processes_come_and_go(state: S
     writer = threading.Thread(target=churn)
     writer.start()
     try:
-        seen = 0
-        for _ in range(2000):
+        seen = looks = 0
+        while looks < 2000 or not seen:
+            looks += 1
             seen += len(state.processes())
             if state.run_file.exists():
                 assert set(json.loads(state.run_file.read_text())) == {"number", "filler"}
     finally:
         stop.set()
         writer.join()
-    assert seen > 0
     assert [p.name for p in state.root.iterdir() if p.is_file()] == ["run.json"]
 
 

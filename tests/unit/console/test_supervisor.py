@@ -19,7 +19,7 @@ from tradewind.console.state import StateDirectory, started_at
 from tradewind.console.supervisor import SupervisedProcess, Supervisor
 from tradewind.planning import Workload
 
-LIMIT_S = 30.0
+LIMIT_S = 120.0
 
 # What a child can be told to do, by its configuration.
 CHILD = """\

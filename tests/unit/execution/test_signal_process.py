@@ -27,7 +27,7 @@ PRICE, SHARE = 10**8, 10**9
 FEATURES = ["tech_rsi_14_raw", "vol_historical_20_annual"]
 VERSION = feature_set_version(FEATURES)
 GROUP = "signals-one"
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 class Predictor(prediction_pb2_grpc.PredictionServicer):
@@ -126,7 +126,7 @@ def config(tmp_path: Path, **changes: Any) -> SignalConfig:
         "features": FEATURES,
         "feature_set": "daily",
         "virtual_time": True,
-        "predict_timeout_s": 5.0,
+        "predict_timeout_s": 30.0,
     }
     return SignalConfig.model_validate({**fields, **changes})
 
@@ -352,7 +352,7 @@ def test_after_one_wait_in_vain_each_batch_makes_one_trial_until_one_succeeds(
     bus: Bus, predictor: Predictor, tmp_path: Path
 ) -> None:
     predictor.refusals = [(grpc.StatusCode.UNAVAILABLE, "busy")] * 10_000
-    own = config(tmp_path, positions_timeout_s=0.3)
+    own = config(tmp_path, positions_timeout_s=2.0)
     asked = []
     with running(bus, own):
         for count, time in enumerate((T1, T2, T2 + 1, T2 + 2), start=1):
@@ -414,5 +414,5 @@ def test_at_recorded_speed_age_is_measured_in_the_data_sets_time(
 def test_live_a_vector_of_long_ago_is_stale(bus: Bus, predictor: Predictor, tmp_path: Path) -> None:
     now = time.time_ns()
     bus.publish_many([snapshot(now), vector(), vector("MSFT", event_time=now)])
-    run_until_committed(bus, config(tmp_path, positions_timeout_s=5.0, virtual_time=False))
+    run_until_committed(bus, config(tmp_path, positions_timeout_s=60.0, virtual_time=False))
     assert [s.reason for s in signals(bus)] == ["stale_features", "long"]

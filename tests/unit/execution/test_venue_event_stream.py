@@ -48,7 +48,7 @@ async def client(service: Service) -> AsyncIterator[aiohttp.ClientSession]:
 async def events(response: aiohttp.ClientResponse, count: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     while len(found) < count:
-        line = await asyncio.wait_for(response.content.readline(), 20)
+        line = await asyncio.wait_for(response.content.readline(), 60)
         assert line, "the stream ended"
         if line.startswith(b"data: "):
             found.append(json.loads(line[6:]))

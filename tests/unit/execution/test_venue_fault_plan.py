@@ -95,7 +95,7 @@ class Stream:
     async def until(self, arrived: str) -> None:
         while self.arrived != arrived:
             self._changed.clear()
-            await asyncio.wait_for(self._changed.wait(), 10)
+            await asyncio.wait_for(self._changed.wait(), 60)
 
     def send(self, letters: str) -> str:
         for letter in letters:

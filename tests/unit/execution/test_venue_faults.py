@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -39,7 +40,7 @@ class Venue:
         await self.server.start_server()
         # A connection per request: one that was cut is not met again.
         connector = aiohttp.TCPConnector(force_close=True)
-        timeout = aiohttp.ClientTimeout(total=20)
+        timeout = aiohttp.ClientTimeout(total=60)
         self.client = aiohttp.ClientSession(
             self.server.make_url("/"), headers=HEADERS, connector=connector, timeout=timeout
         )
@@ -69,6 +70,11 @@ class Venue:
         rows = [{"on": "request", "method": "POST", "path": "/v2/orders", "count": 1, **rule} for rule in rules]
         status, answer = await self.ask("PUT", "/sim/faults", {"seed": seed, "rules": rows})
         assert status == 200, answer
+
+    async def struck(self, rule: int) -> None:
+        """Until a fault has met its request."""
+        while not (await self.ask("GET", "/sim/faults"))[1]["rules"][rule]["struck"]:
+            pass
 
     async def kept(self) -> list[str]:
         _, rows = await self.ask("GET", "/v2/orders?status=all&direction=asc&limit=500")
@@ -136,8 +142,7 @@ async def test_a_cut_may_wait_for_the_body(venue: Venue, when: str, waits: bool)
     )
     writer.write(f"POST /v2/orders HTTP/1.1\r\n{head}\r\n".encode())
     ended = asyncio.create_task(reader.read())
-    while not (await venue.ask("GET", "/sim/faults"))[1]["rules"][0]["struck"]:
-        pass
+    await venue.struck(0)
     if waits:
         await venue.ask("GET", "/sim/faults")
         assert not ended.done()
@@ -151,9 +156,14 @@ async def test_an_answer_after_the_clients_time_out_belongs_to_an_accepted_order
     await venue.fault(
         {"do": "delay_answer", "ms": 3_600_000}, {"do": "delay", "ms": 3_600_000, "skip": 1, "count": None}
     )
-    for name in ("accepted", "not handled"):
-        with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(venue.order(client_order_id=name), 0.5)
+    for rule, name in enumerate(("accepted", "not handled")):
+        waiting = asyncio.create_task(venue.order(client_order_id=name))
+        await venue.struck(rule)
+        while rule == 0 and not await venue.kept():
+            pass
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
     assert await venue.kept() == ["accepted"]
 
 
@@ -163,12 +173,22 @@ async def test_an_accepted_order_may_be_reported_as_failed(venue: Venue) -> None
     assert await venue.kept() == ["one"]
 
 
-async def test_a_delayed_request_is_handled_later(venue: Venue) -> None:
+async def test_a_delayed_request_is_handled_later(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    passed = asyncio.Event()
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        await passed.wait()
+
+    monkeypatch.setattr("tradewind.execution.venue.fault_injection.asyncio", SimpleNamespace(sleep=sleep))
     await venue.fault({"do": "delay", "ms": 50})
     slow = asyncio.create_task(venue.order(client_order_id="slow"))
-    await asyncio.sleep(0.01)
+    await venue.struck(0)
     await venue.order(client_order_id="quick")
+    passed.set()
     assert (await slow)[0] == 200
+    assert waits == [0.05]
     assert await venue.kept() == ["quick", "slow"]
 
 
@@ -259,7 +279,7 @@ async def test_a_restart_cuts_everything_and_comes_back_on_its_books(venue: Venu
     _, order = await venue.order()
     socket = await listen(venue)
     _, before = await venue.ask("GET", "/sim/state")
-    assert await venue.ask("POST", "/sim/restart", {"down_ms": 200}) == (200, {"down_ms": 200})
+    assert await venue.ask("POST", "/sim/restart", {"down_ms": 2_000}) == (200, {"down_ms": 2_000})
     assert [message async for message in socket] == []
     refused = 0
     while True:

@@ -53,7 +53,7 @@ class Process:
         self.port = int(json.loads(line)["url"].rpartition(":")[2])
 
     def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         with contextlib.closing(self.connect()) as connection:
@@ -68,7 +68,7 @@ class Process:
         return self._end()
 
     def _end(self) -> int:
-        self._process.wait(10)
+        self._process.wait(60)
         for stream in (self._process.stdout, self._process.stderr):
             assert stream is not None
             stream.close()
@@ -141,9 +141,9 @@ def test_books_survive_sigkill_in_the_middle_of_orders(folder: Path) -> None:
 
         sender = threading.Thread(target=send, args=(venue, f"r{round_number}", enough, target))
         sender.start()
-        assert enough.wait(20)
+        assert enough.wait(60)
         venue.kill()
-        sender.join(10)
+        sender.join(60)
     venue = Process(folder)
     try:
         _, kept = venue.ask("GET", "/v2/orders?status=all&limit=500&direction=asc")
@@ -224,7 +224,7 @@ def refused(folder: Path, environment: dict[str, str] | None = None, **settings:
         env=ENVIRONMENT if environment is None else environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     assert (done.returncode, done.stdout) == (2, "")

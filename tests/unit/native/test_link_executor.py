@@ -103,7 +103,7 @@ class Broker:
         return {
             "engine": {"account": "paper", "symbols": symbols, "strategies": strategies, "limits": limits},
             "journal": {"directory": str(journal)},
-            "broker": urls | {"key_id": "key", "secret": "hush-hush", "requests_per_minute": 0, "timeout_ms": 3000},
+            "broker": urls | {"key_id": "key", "secret": "hush-hush", "requests_per_minute": 0, "timeout_ms": 30_000},
             "threads": {"clock": "virtual"},
         }
 
@@ -122,7 +122,7 @@ def push(executor: Executor, offset: int, shares: int) -> None:
     times = {"decision_time": at, "valid_until": at + 10**9, "now": at}
     names = {"id": f"intent-{offset}", "strategy": "trend", "symbol": "AAPL"}
     executor.push_intent(**names, **times, target=shares * SHARE, offset=offset, flush=True)  # type: ignore[arg-type]
-    assert executor.wait_idle(10)
+    assert executor.wait_idle(60)
 
 
 def test_an_intent_comes_back_as_records_with_exact_amounts(broker: Broker, tmp_path: Path) -> None:
@@ -176,9 +176,9 @@ def test_an_algorithm_spreads_an_order_over_time(broker: Broker, tmp_path: Path)
             flush=True,
         )
         for step in range(1, 8):
-            assert executor.wait_idle(10)
+            assert executor.wait_idle(60)
             executor.push_time(T0 + step * second // 2)
-        assert executor.wait_idle(10)
+        assert executor.wait_idle(60)
     assert [order["qty"] for order in broker.posts] == ["25", "25", "25", "25"]
 
 
@@ -217,11 +217,11 @@ def test_an_intent_of_the_bus_is_worked_as_its_plan_says(broker: Broker, tmp_pat
             )
             intake.bar(bar, step)
             intake.time_passed()
-            assert executor.wait_idle(10)
+            assert executor.wait_idle(60)
             if step == 0:
                 intake.intent(intent, 0)
                 intake.flush()
-                assert executor.wait_idle(10)
+                assert executor.wait_idle(60)
     assert buried == []
     # A tenth of the volume since the intent: nothing at first, then 70 a minute.
     assert [order["qty"] for order in broker.posts] == ["70", "70", "10"]
@@ -240,13 +240,13 @@ def test_an_algorithm_that_nobody_knows_is_refused(broker: Broker, tmp_path: Pat
             now=T0,
             flush=True,
         )
-        assert executor.wait_idle(10)
+        assert executor.wait_idle(60)
         assert [row["code"] for row in executor.drain(0) if row["record"] == "verdict"] == ["INTENT_INVALID"]
 
 
 def test_the_stream_is_covered_up_to_where_it_began(broker: Broker, tmp_path: Path) -> None:
     with Executor(broker.config(tmp_path)) as executor:
-        assert executor.wait_stream(3, 10)
+        assert executor.wait_stream(3, 60)
         assert not executor.wait_stream(4, 0.02)
 
 

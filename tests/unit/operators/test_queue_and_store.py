@@ -42,10 +42,10 @@ async def test_a_failure_comes_again_by_itself_and_later_each_time(monkeypatch: 
     queue.add(A)
     waits = []
     for _ in range(3):
-        assert await asyncio.wait_for(queue.get(), 5) == A
+        assert await asyncio.wait_for(queue.get(), 30) == A
         waits.append(queue.failed(A))
     assert waits == [0.01, 0.02, 0.04]
-    await asyncio.wait_for(queue.get(), 5)
+    await asyncio.wait_for(queue.get(), 30)
     queue.done(A)
     queue.add(A)
     await queue.get()
@@ -59,7 +59,7 @@ async def test_changes_of_what_is_shared_are_looked_at_together() -> None:
         queue.add(ref)
     assert len(queue) == 1
     assert await queue.get() == A
-    assert await asyncio.wait_for(queue.get(), 5) == shared
+    assert await asyncio.wait_for(queue.get(), 30) == shared
     queue.add(shared)
     await asyncio.sleep(0.2)
     assert len(queue) == 0  # it is worked on: it comes again afterwards

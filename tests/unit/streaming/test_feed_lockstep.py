@@ -89,7 +89,7 @@ def config(dataset: Path, **over: Any) -> FeedConfig:
         "consumers": CONSUMERS,
         "accounts": ["p"],
         "state_dir": str(base / "state"),
-        "stall_seconds": 20,
+        "stall_seconds": 60,
     }
     return FeedConfig.model_validate(fields | over)
 

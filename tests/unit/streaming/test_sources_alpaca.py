@@ -167,7 +167,7 @@ def source(url: str, data_url: str, **over: Any) -> AlpacaStreamSource:
 
 async def take(stream: AlpacaStreamSource, count: int) -> list[Any]:
     found: list[Any] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for message in stream.messages():
             found.append(message)
             if len(found) == count:
@@ -245,7 +245,7 @@ async def test_the_connection_limit_is_waited_out(rest: Rest) -> None:
     async with streaming(stream) as url:
         live = source(url, rest.url)
         reading = asyncio.create_task(take(live, 1))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await stream.third_call.wait()
         stream.refuse = None
         assert len(await reading) == 1
@@ -269,7 +269,7 @@ async def test_a_live_feed_checks_publishes_and_resumes(
 
             async def until(topic: str, count: int) -> None:
                 task = asyncio.create_task(Live(config, config.source, bus, lambda: NOW).run())  # type: ignore[arg-type]
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(60):
                     while bus.end_offset(topic) < count or bus.end_offset("news.dead") < 1:
                         assert not task.done()
                         await asyncio.sleep(0.005)
