@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -19,6 +21,7 @@ from tradewind.operators.config import OperatorConfig
 from tradewind.streaming.features.config import StoreConfig
 from tradewind.streaming.recorder.config import RecorderConfig
 
+NAME = "app.kubernetes.io/name"
 ELSEWHERE = [
     "kafka.enabled=false", "kafka.bootstrap=a.example:9092", "kafka.security.secretPrefix=desk-",
     "postgres.enabled=false", "postgres.host=db.example", "postgres.existingSecret=db",
@@ -195,14 +198,36 @@ def test_no_password_is_in_a_configuration() -> None:
     assert [s for s in secrets if s in rest] == []
 
 
-def test_only_executors_feeds_and_news_have_a_way_out() -> None:
+def test_only_executors_and_feeds_have_a_way_out() -> None:
     out = []
     for document in render([]):
         if document["kind"] == "NetworkPolicy":
             for rule in document["spec"].get("egress", []):
                 if any("ipBlock" in peer for peer in rule.get("to", [])):
                     out += document["spec"]["podSelector"]["matchExpressions"][0]["values"]
-    assert sorted(out) == ["executor", "feed", "news"]
+    assert sorted(out) == ["executor", "feed"]
+
+
+def test_policies_name_pods_that_somebody_makes() -> None:
+    documents = render([*SETS["trying out"], *SETS["learning"]])
+    policies = [d["spec"] for d in documents if d["kind"] == "NetworkPolicy"]
+    named = set(_named(policies))
+    assert "executor" in named
+    assert named - set(labelled(documents)) == set()
+
+
+def _named(spec: Any) -> Iterator[str]:
+    """The names by which a part of a policy chooses pods."""
+    if isinstance(spec, list):
+        for item in spec:
+            yield from _named(item)
+    elif isinstance(spec, dict):
+        if (name := spec.get(NAME)) is not None:
+            yield name
+        if spec.get("key") == NAME:
+            yield from spec["values"]
+        for item in spec.values():
+            yield from _named(item)
 
 
 def test_the_chart_is_packaged_with_its_definitions(tmp_path: Path) -> None:
