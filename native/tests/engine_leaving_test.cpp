@@ -54,6 +54,18 @@ OrderState state_of(const Desk& d, const ClientOrderId& id) {
   return state;
 }
 
+// Ten of IBM at 100, sold at 95.
+Desk protected_desk() {
+  Desk d = desk();
+  Intent i = d.intent_of("a", "IBM", 10);
+  i.reference_price = dollars(100);
+  i.stop_loss = dollars(95);
+  d.feed(i);
+  d.flush();
+  bar(d, 100);
+  return d;
+}
+
 TEST(Leaving, TheNamesInTheConfigurationAreThreeAndNothingElse) {
   for (const Leaving how : {Leaving::kNo, Leaving::kKeep, Leaving::kCancel, Leaving::kFlatten}) {
     EngineConfig c = two_strategies();
@@ -299,13 +311,7 @@ TEST(Leaving, AnExitThatTheBrokerRefusesIsTriedAgainLaterAndLater) {
 }
 
 TEST(Leaving, AStopLossStillProtectsWhatIsKept) {
-  Desk d = desk();
-  Intent i = d.intent_of("a", "IBM", 10);
-  i.reference_price = dollars(100);
-  i.stop_loss = dollars(95);
-  d.feed(i);
-  d.flush();
-  bar(d, 100);
+  Desk d = protected_desk();
   remove(d, Leaving::kCancel);
   bar(d, 94);
   EXPECT_EQ(d.all<OrderRecord>().back().exit, ExitReason::kStopLoss);
@@ -335,14 +341,8 @@ TEST(Leaving, ALimitsCutIsNotWaitedFor) {
 
 // The bracket's exit is no order of the strategy; the one that it had out before still is, until its cancel is there.
 TEST(Leaving, AnOrderThatMakesWayForAStopLossIsWaitedFor) {
-  Desk d = desk();
-  Intent i = d.intent_of("a", "IBM", 10);
-  i.reference_price = dollars(100);
-  i.stop_loss = dollars(95);
-  d.feed(i);
-  d.flush();
-  bar(d, 100);
-  i = d.intent_of("a", "IBM", 4);
+  Desk d = protected_desk();
+  Intent i = d.intent_of("a", "IBM", 4);
   i.order_type = OrderType::kLimit;
   i.limit_price = dollars(130);
   i.reference_price = dollars(100);
