@@ -12,7 +12,11 @@ import pytest
 
 from tests.cluster.conftest import Cluster
 from tests.cluster.manifests import RISK_POLICY, STRATEGY, changed
-from tests.cluster.operator_process import OperatorProcess, as_account, eventually
+from tests.cluster.operator_process import OperatorProcess, as_account, config, eventually
+from tradewind.operators.config import OperatorConfig
+from tradewind.operators.plan import shared
+from tradewind.operators.plan.model import World, ref_of
+from tradewind.operators.run.reconcile import timestamp
 
 OWNED = "serviceaccounts,roles,rolebindings,configmaps,services,statefulsets,deployments"
 MINE = "app.kubernetes.io/managed-by=tradewind-operator"
@@ -233,6 +237,35 @@ def test_what_strategies_share_comes_with_the_first_and_goes_with_the_last(clust
     assert features <= owned(cluster)
     cluster.ok("delete", "strategy", "trend")
     eventually(lambda: not {o for o in owned(cluster) if o.startswith(("configmap/features", "deployment"))})
+
+
+def test_a_replay_that_could_not_begin_makes_way_for_what_is_wanted_now(cluster: Cluster, start: Any) -> None:
+    """No person has to delete it. No pod runs here, so none is ready, and the Job that was begun is made by hand."""
+    replay = {"trained_until": 10**18, "speed": 60}
+    services = {"bus": "kafka://kafka:9092", "predictor": "predictor:9000", "data": {"dataset": "d", "replay": replay}}
+    images = {"executor": "executor:dev", "streaming": "no-such-image:dev", "operator": "operator:dev"}
+    cluster.apply(RISK_POLICY, STRATEGY)
+    documents = [cluster.get("riskpolicy", "paper"), cluster.get("strategy", "momentum")]
+    for document in documents:
+        ready = {"type": "Ready", "status": "True", "observedGeneration": 1}
+        document["status"] = {"conditions": [ready]}
+    told = OperatorConfig.model_validate(config(cluster.namespace, "yesterday", images=images, services=services))
+    world = World({ref_of(document): document for document in documents})
+    made = shared.plan(world, shared.SHARED.name, told, timestamp()).apply
+    cluster.apply(*(o for o in made if o["kind"] == "Job"))
+
+    first = start(images=images, services=services, resync_s=1)
+    eventually(lambda: settled(cluster) and quiet(first))
+    assert feed_objects(cluster) >= {"job.batch/feed"}
+    assert first.stop() == 0
+    second = start("second", images=images | {"streaming": "streaming:dev"}, services=services, resync_s=1)
+    eventually(lambda: not feed_objects(cluster))
+    assert second.metric('tradewind_operator_writes_total{kind="Job",verb="delete"}') == 1
+
+
+def feed_objects(cluster: Cluster) -> set[str]:
+    """The replay's Job and pods."""
+    return set(cluster.ok("get", "jobs,pods", "-l", "app.kubernetes.io/name=feed", "-o", "name").split())
 
 
 def test_an_end_leaves_nothing_behind(cluster: Cluster, start: Any) -> None:

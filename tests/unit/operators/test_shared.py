@@ -198,9 +198,50 @@ def test_a_replay_begins_when_everybody_is_ready_and_then_goes_on() -> None:
     begun = carried_out(EVERYBODY_READY, TRY_OUT)
     unready = World({**begun.objects, **BOTH.objects})
     assert planned(unready, TRY_OUT) == Plan()
-    # The pod of a Job can't be changed: another image waits for another replay.
-    newer = TRY_OUT.model_copy(update={"images": TRY_OUT.images.model_copy(update={"streaming": "streaming:2"})})
-    assert set(applied(planned(begun, newer))) == {FEATURES}
+
+
+NEWER = TRY_OUT.model_copy(update={"images": TRY_OUT.images.model_copy(update={"streaming": "streaming:2"})})
+
+
+def ended(kind: str) -> dict[str, Any]:
+    return {"conditions": [{"type": kind, "status": "True"}]}
+
+
+@pytest.mark.parametrize(
+    ("under", "status", "metadata", "deleted"),
+    [
+        (TRY_OUT, {}, {}, False),
+        (TRY_OUT, {"active": 1, "ready": 0}, {}, False),
+        (TRY_OUT, ended("Failed"), {}, False),  # and would again
+        # The pod of a Job can't be changed: while it runs, another image waits for another replay.
+        (NEWER, {"active": 1, "ready": 1}, {}, False),
+        (NEWER, ended("Complete"), {}, False),
+        (NEWER, {"succeeded": 1}, {}, False),
+        (NEWER, {}, {}, True),
+        (NEWER, {"active": 1, "ready": 0}, {}, True),
+        (NEWER, ended("Failed"), {}, True),
+        (NEWER, {"active": 1, "ready": 0}, {"deletionTimestamp": NOW}, False),
+    ],
+)
+def test_a_replay_that_could_not_begin_is_replaced_when_it_is_to_be_another(
+    under: OperatorConfig, status: dict[str, Any], metadata: dict[str, Any], deleted: bool
+) -> None:
+    begun = carried_out(EVERYBODY_READY, TRY_OUT)
+    there = begun.objects[JOB]
+    there = {**there, "status": status, "metadata": {**there["metadata"], **metadata}}
+    of = World({**begun.objects, JOB: there})
+    plan = planned(of, under)
+    assert plan.delete == ([JOB] if deleted else [])
+    assert set(applied(plan)) == ({FEATURES} if under is NEWER else set())
+    gone = World({ref: o for ref, o in of.objects.items() if ref != JOB})
+    assert JOB in applied(planned(gone, under))
+
+
+def test_a_replay_that_could_not_begin_is_replaced_when_its_configuration_changes() -> None:
+    begun = carried_out(EVERYBODY_READY, TRY_OUT)
+    told_of = TRY_OUT.model_dump(mode="json")
+    told_of["services"]["data"]["dataset"] = "another"
+    assert planned(begun, OperatorConfig.model_validate(told_of)).delete == [JOB]
 
 
 def test_the_processes_read_what_is_written() -> None:

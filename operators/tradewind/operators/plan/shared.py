@@ -46,9 +46,10 @@ def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str
     owners = [found for p in policies if (found := world.get("RiskPolicy", p.metadata.name)) is not None]
     wanted = [podspec.shared_by(owners, o) for o in wanted]
     begun = [o for o in wanted if o["kind"] == "Job" and world.get(*ref_of(o)) is not None]
-    handed_on = [_handed_on(o, world) for o in begun]
+    replaced = {ref_of(o) for o in begun if _is_outdated(o, world)}
+    handed_on = [_handed_on(o, world) for o in begun if ref_of(o) not in replaced]
     changed = differing([o for o in wanted if o not in begun], world)
-    return Plan([*changed, *(o for o in handed_on if o is not None)], sorted(unwanted))
+    return Plan([*changed, *(o for o in handed_on if o is not None)], sorted(unwanted | replaced))
 
 
 def _left_somewhere(world: World, bound: Sequence[Strategy]) -> bool:
@@ -100,11 +101,25 @@ def _may_begin(world: World, bound: list[Strategy], policies: list[RiskPolicy]) 
     return all(_ready(world.get(document.kind, document.metadata.name)) for document in (*bound, *policies))
 
 
+def _is_outdated(wanted: Object, world: World) -> bool:
+    """Whether a Job was made of something else than is wanted now, and neither runs nor has come to its end.
+
+    One whose pod could not start never would: the pod of a Job can't be changed. One that died in the middle goes on
+    where it was, as what is wanted now. Another is made when it is gone, with its pods: of a run there is one feed.
+    """
+    there = world.get(*ref_of(wanted)) or {}
+    metadata, seen = there["metadata"], there.get("status", {})
+    made_of, asked = (m.get("annotations", {}).get(podspec.FIXED) for m in (metadata, wanted["metadata"]))
+    ended = any(c["type"] == "Complete" and c["status"] == "True" for c in seen.get("conditions", []))
+    lives = ended or seen.get("succeeded", 0) or seen.get("ready", 0)
+    return made_of != asked and not lives and "deletionTimestamp" not in metadata
+
+
 def _handed_on(wanted: Object, world: World) -> Object | None:
     """A replay that has begun goes on as it is (the pod of a Job can't be changed), under its owners of today."""
     there = world.get(*ref_of(wanted)) or {}
     metadata, owners = there["metadata"], wanted["metadata"]["ownerReferences"]
-    if holds(metadata.get("ownerReferences"), owners):
+    if "deletionTimestamp" in metadata or holds(metadata.get("ownerReferences"), owners):
         return None
     kept = {key: metadata.get(key, {}) for key in ("labels", "annotations")}
     return {**wanted, "metadata": {**wanted["metadata"], **kept}, "spec": there["spec"]}
@@ -138,13 +153,15 @@ def _service(workload: Workload, part: Any, config: OperatorConfig) -> list[Obje
 
 
 def _job(workload: Workload, config: OperatorConfig) -> list[Object]:
-    """A replay. What it was begun with can't be changed: another data set is another installation's."""
+    """A replay. While it runs, what it was begun with can't be changed: another data set is another installation's."""
     template = _template(workload, FEED, config)
     pod = {**template["spec"], "restartPolicy": "OnFailure"}
     del template["metadata"]["annotations"]
     # What dies is started again for as long as it takes: the kubelet backs off, and FeaturesFresh tells of it.
     spec = {"backoffLimit": 1_000_000, "template": {**template, "spec": pod}}
-    return [_configuration(workload, FEED, config), _object("batch/v1", "Job", workload, FEED, config, spec)]
+    job = _object("batch/v1", "Job", workload, FEED, config, spec)
+    job["metadata"]["annotations"] = {podspec.FIXED: fingerprint([spec, workload.config])}
+    return [_configuration(workload, FEED, config), job]
 
 
 def _configuration(workload: Workload, part: str, config: OperatorConfig) -> Object:

@@ -90,12 +90,11 @@ class Api:
         return self._apply(KINDS[document["kind"]].path(self._namespace, name), body)
 
     def delete(self, ref: Ref) -> None:
-        """Deletes an object; that it is gone already is no error."""
+        """Deletes an object; that it is gone already is no error. A Job is gone when its pods are."""
         WRITES.labels(ref.kind, "delete").inc()
+        policy = "Foreground" if ref.kind == "Job" else "Background"
         try:
-            self._ask(
-                "DELETE", KINDS[ref.kind].path(self._namespace, ref.name), query=[("propagationPolicy", "Background")]
-            )
+            self._ask("DELETE", KINDS[ref.kind].path(self._namespace, ref.name), query=[("propagationPolicy", policy)])
         except ApiError as error:
             if "not found" not in str(error):
                 raise
