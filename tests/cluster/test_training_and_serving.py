@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from tests import ports
+from tests.cluster.operator_process import eventually
 from tests.integration.ray_head import TOKEN, Running, ray_head
 from tests.integration.test_training_pipeline import BARS, DAY, SYMBOLS, UNTIL, _bars, _dataset
 from tests.mlflow.server import Server as MlflowServer
@@ -20,8 +23,8 @@ from tests.unit.operators.test_shared import config as told_config
 from tests.unit.operators.worlds import conditions, message, policy, strategy
 from tradewind.native.features import feature_set_version
 from tradewind.operators.config import OperatorConfig
-from tradewind.operators.plan import strategies
-from tradewind.operators.plan.model import Object, Plan, Ref, ref_of
+from tradewind.operators.plan import redeploying, serving, strategies
+from tradewind.operators.plan.model import Object, Plan, Ref, Request, ref_of
 from tradewind.operators.plan.models import MODEL
 from tradewind.operators.plan.serving import APPLICATION, SERVING
 from tradewind.operators.run.observing import Observing
@@ -79,6 +82,12 @@ class Site:
         except TimeoutError:
             names = [found["metadata"]["name"] for found in self.store.world.of("Strategy")]
             raise AssertionError({name: self.status(name).status for name in names}) from None
+
+    async def stop(self) -> None:
+        """The operator ends."""
+        assert self._working is not None
+        self._working.cancel()
+        await asyncio.wait([self._working])
 
     def served(self) -> Object:
         found = self.remote.applications()[APPLICATION]
@@ -159,6 +168,63 @@ def register_again(mlflow: str, site: Site, name: str) -> None:
     tags = {**first.tags, f"request.{key.key}": str(key.until)}
     client.create_model_version(name, first.source, first.run_id, tags=tags)
     client.set_registered_model_alias(name, "candidate", "1")
+
+
+@pytest.fixture
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that keeps replicas from starting, as an image without a library does: remove it and they start."""
+    shadow = tmp_path / "shadow"
+    shadow.mkdir()
+    (shadow / "lightgbm.py").write_text("raise ImportError('libgomp.so.1: cannot open shared object file')\n")
+    monkeypatch.setenv("PYTHONPATH", f"{shadow}:{os.environ.get('PYTHONPATH', '')}")
+    return shadow / "lightgbm.py"
+
+
+@pytest.mark.timeout(1500)
+async def test_a_predictor_that_could_not_start_is_deployed_again(broken: Path, services: tuple[Running, str]) -> None:
+    """By an operator that has seen nothing of the first attempts: what is deployed says how many there were."""
+    ray, mlflow = services
+    client = MlflowClient(mlflow, mlflow)
+    client.create_registered_model("momentum")
+    run = client.create_run("0")
+    client.create_model_version("momentum", f"{run.info.artifact_uri}/model", run.info.run_id)
+    client.set_registered_model_alias("momentum", "candidate", "1")
+    config = settings(ray, mlflow, ports.reserve())
+    first, second = Site(config), Site(config)
+    for site in (first, second):
+        site.apply(policy(), strategy(**SPEC))
+    await first.until(lambda: predictor(first)[0] == "PredictorFailed")
+    assert re.fullmatch(
+        r"application predictor: attempt \d+ to deploy it failed: "
+        r"ImportError: libgomp\.so\.1: cannot open shared object file; attempt \d+ comes at \S+Z",
+        predictor(first)[1],
+    )
+    await first.stop()
+    # A slow one was tried again meanwhile.
+    await asyncio.to_thread(eventually, lambda: first.served()["status"] == redeploying.FAILED, WITHIN_S)
+    await asyncio.to_thread(broken.unlink)
+
+    # What a stamp is for: Serve takes an equal request for done, though nothing runs.
+    failed = first.served()["deployed_app_config"]
+    first.remote.send(Request("ray", "PUT", serving.PATH, {"applications": [failed]}))
+    await asyncio.sleep(5)
+    assert first.served()["status"] == redeploying.FAILED
+
+    await second.until(lambda: predictor(second)[0] == "PredictorRunning")
+    deployed = second.served()["deployed_app_config"]
+    attempts = int(deployed.pop("runtime_env")["env_vars"][redeploying.STAMP].rpartition("-")[2])
+    earlier = failed.pop("runtime_env", {"env_vars": {redeploying.STAMP: "-1"}})
+    assert attempts == int(earlier["env_vars"][redeploying.STAMP].rpartition("-")[2]) + 1
+    assert deployed == failed
+    sent, looks = puts(), iter(range(5))
+    await second.until(lambda: next(looks) == 4)
+    assert puts() == sent
+
+
+def predictor(site: Site) -> tuple[str, str]:
+    """Reason and message of what is said of the predictor."""
+    condition = serving.served("momentum", "candidate", site.store.world)
+    return condition.reason, condition.message
 
 
 async def test_a_training_that_can_not_succeed_says_why(services: tuple[Running, str]) -> None:

@@ -245,7 +245,7 @@ def deployed(plan: Plan, status: str = "RUNNING") -> Object:
     (request,) = plan.requests
     assert request.body is not None
     applications = json.loads(json.dumps(request.body["applications"]))
-    told_of = {a["name"]: {"config": {**a, "runtime_env": {}}, "status": status, "message": "m"} for a in applications}
+    told_of = {a["name"]: {"config": {"runtime_env": {}, **a}, "status": status, "message": "m"} for a in applications}
     return told("ServeApplications", "all", applications=told_of)
 
 

@@ -6,12 +6,13 @@ One writer renders all of them, since a PUT removes what it doesn't list.
 from __future__ import annotations
 
 from tradewind.operators.config import OperatorConfig
-from tradewind.operators.plan import documents, gates, rollout
+from tradewind.operators.plan import documents, gates, redeploying, rollout
 from tradewind.operators.plan.conditions import false, true
 from tradewind.operators.plan.difference import holds
 from tradewind.operators.plan.model import Condition, Object, Plan, Ref, Request, World
 from tradewind.operators.plan.models import reached, trains
 from tradewind.operators.plan.shared import trading
+from tradewind.operators.plan.times import parsed, written
 from tradewind.planning.legs import CHALLENGER
 from tradewind.planning.local import PREDICTOR_APPLICATION, model_alias
 from tradewind.planning.pods import predictor
@@ -33,11 +34,13 @@ def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str
     every = documents.strategies(world)
     bound = [s for s in trading(world)[0] if _may_be_served(s, every, world)]
     challengers = sorted({s.model_name for s in trading(world)[0] if _has_challenger(s, world)})
-    wanted = [_application(bound, every, config, challengers)] if bound or challengers else []
+    asked = [_application(bound, every, config, challengers)] if bound or challengers else []
+    there = deployed.get(APPLICATION)
+    wanted = [redeploying.as_due(application, there, parsed(now)) for application in asked]
     if set(deployed) & {APPLICATION} == {a["name"] for a in wanted} and all(
         _is(deployed[a["name"]]["config"], a) for a in wanted
     ):
-        return Plan()
+        return Plan(again_s=redeploying.wait_s(there, parsed(now)) if wanted else None)
     # Others' applications were deployed by a PUT of theirs, and go on.
     others = [a["config"] for n, a in sorted(deployed.items()) if n != APPLICATION and a["config"]]
     return Plan(requests=[Request("ray", "PUT", PATH, {**_proxy(config), "applications": [*others, *wanted]})])
@@ -104,6 +107,14 @@ def served(name: str, alias: str, world: World) -> Condition:
         return false("Ready", "PredictorChanging", f"the predictor is about to serve model {model['name']}, {alias}")
     if found["status"] in ("NOT_STARTED", "DEPLOYING"):
         return false("Ready", "PredictorChanging", f"application {APPLICATION} is {found['status']}")
+    if found["status"] == redeploying.FAILED:
+        number, when = redeploying.attempt(found), redeploying.next_at(found)
+        return false(
+            "Ready",
+            "PredictorFailed",
+            f"application {APPLICATION}: attempt {number} to deploy it failed: "
+            f"{found['message'] or 'it said nothing'}; attempt {number + 1} comes at {written(when)}",
+        )
     if found["status"] != "RUNNING":
         why = f": {found['message']}" if found["message"] else ""
         return false("Ready", "PredictorNotRunning", f"application {APPLICATION} is {found['status']}{why}")

@@ -20,6 +20,7 @@ OURS = "tradewind-"
 LAST_LINES = 5
 _ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
 _KINDS = {"ray": ("RayJob", "ServeApplications"), "mlflow": ("RegisteredModel",)}
+_BROKEN = ("DEPLOY_FAILED", "UNHEALTHY")
 _RAYS = " job_manager.py:"
 _log = logging.getLogger(__name__)
 
@@ -86,7 +87,12 @@ class Observing:
         jobs = [self._job(job) for job in self._remote.jobs() if str(job.get("submission_id", "")).startswith(OURS)]
         self._ended = {job["metadata"]["name"]: job for job in jobs if job["status"] in _ENDED}
         applications = {
-            name: {"config": a.get("deployed_app_config"), "status": a["status"], "message": a.get("message", "")}
+            name: {
+                "config": a.get("deployed_app_config"),
+                "status": a["status"],
+                "message": _cause(a),
+                "deployed": a.get("last_deployed_time_s", 0),
+            }
             for name, a in self._remote.applications().items()
         }
         return [*jobs, _object("ServeApplications", "all", applications=applications)]
@@ -123,6 +129,19 @@ class Observing:
 
 def _object(kind: str, name: str, **content: Any) -> Object:
     return {"kind": kind, "metadata": {"name": name}, **content}
+
+
+def _cause(application: Object) -> str:
+    """Why an application does not run: the last line of what its deployment, or itself, says; the error of a traceback.
+
+    While it is being deployed and when it runs, what it says changes nothing, and is left out.
+    """
+    if application["status"] not in _BROKEN:
+        return ""
+    deployments = (application.get("deployments") or {}).values()
+    said = [str(d["message"]) for d in deployments if d.get("message") and d.get("status") in _BROKEN]
+    lines = [line.strip() for line in (said or [application.get("message") or ""])[0].splitlines() if line.strip()]
+    return lines[-1][:300] if lines else ""
 
 
 def _progress(log: str) -> str:

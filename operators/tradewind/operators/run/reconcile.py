@@ -13,6 +13,7 @@ from tradewind.operators.config import OperatorConfig
 from tradewind.operators.plan import models, policies, serving, shared, strategies
 from tradewind.operators.plan.affected import affected
 from tradewind.operators.plan.model import Plan, Ref
+from tradewind.operators.plan.times import written
 from tradewind.operators.run.api import Api, ApiError
 from tradewind.operators.run.observing import Observing
 from tradewind.operators.run.queue import Queue
@@ -33,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 def timestamp() -> str:
     """Now, as Kubernetes writes times."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return written(datetime.now(UTC))
 
 
 class Reconciler:
