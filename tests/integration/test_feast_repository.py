@@ -106,7 +106,7 @@ def test_history_is_joined_as_of_the_time_it_was_known(repository: FeatureReposi
 PUSHES = st.lists(st.tuples(st.sampled_from("AB"), st.integers(1, 9), st.integers(0, 5), st.floats(-9, 9)), max_size=12)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pushes=PUSHES)
 def test_online_is_offline_now_whatever_the_order_of_arrival(
     tmp_path_factory: pytest.TempPathFactory,

@@ -322,7 +322,7 @@ changes = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 1)), max_size=8)
 
 
 # Each example has databases of its own.
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_redelivery_leaves_the_same_tables(address: Callable[[], str], data: st.DataObject) -> None:
     messages: list[tuple[str, Message]] = []

@@ -17,7 +17,7 @@ from tradewind.console.supervisor import Supervisor, base_environment
 from tradewind.planning import Workload
 from tradewind.planning.local import BROKER_KEYS
 
-READY_S = 180.0  # for one service, on a slow machine that starts Ray for the first time
+READY_S = 300.0  # for one service, on a slow and busy machine that starts Ray for the first time
 JOB_S = 24 * 3600.0  # a training takes as long as it takes
 
 Progress = Callable[[str, dict[str, Any]], None]

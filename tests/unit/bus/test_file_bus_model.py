@@ -149,4 +149,4 @@ def _value(message: object) -> int:
 
 
 TestFileBusModel = FileBusMachine.TestCase
-TestFileBusModel.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+TestFileBusModel.settings = settings(max_examples=30, stateful_step_count=30)

@@ -84,7 +84,7 @@ def take(
     return desk.executor.taken, desk.buried
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(intent=INTENTS)
 def test_an_intent_is_handed_on_exactly_or_buried_with_its_reason(desk: Desk, intent: trading_pb2.OrderIntent) -> None:
     taken, buried = take(desk, intent)
@@ -108,7 +108,7 @@ def test_an_intent_is_handed_on_exactly_or_buried_with_its_reason(desk: Desk, in
         assert fields["time_in_force"] == (intent.time_in_force if in_force else 0)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(whole=INTENTS, changes=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), min_size=1, max_size=8))
 def test_damaged_bytes_are_refused_by_protobuf_or_taken_as_what_they_say(
     desk: Desk, whole: trading_pb2.OrderIntent, changes: list[tuple[int, int]]

@@ -149,7 +149,7 @@ def reserve(state: State, order: Order) -> int:
     return value
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.one_of(sends, stops, groups, steps, steps, others), min_size=5, max_size=40),
     st.sampled_from([None, 100_000]),

@@ -203,7 +203,7 @@ def test_stream_and_batch_give_the_same_bits_with_restarts() -> None:
         assert not np.isnan(batch[-1, EVERYTHING.index("tech_rsi_14_raw")])
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 2**31), st.integers(1, 59))
 def test_nothing_sees_later_bars_or_events(seed: int, end: int) -> None:
     bars, context = make_bars(seed, 60), make_bars(seed + 1, 60)
@@ -278,7 +278,7 @@ def decayed(events: list[EventInput], now: int, half_life: float) -> float:
     return sum(event.impact * float(0.5 ** ((now - event.available_time) / DAY / half_life)) for event in seen)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**31))
 def test_event_features_are_sums_over_what_was_known(seed: int) -> None:
     bars = make_bars(seed, 60)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.native.test_engine_native import CONFIG, DOLLAR, LIMITS, SHARE, START
@@ -82,7 +82,7 @@ messages = st.one_of(
         )
     )
 )
-attempts = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+attempts = settings(max_examples=100)
 
 
 def connected(config: dict[str, Any]) -> Engine:

@@ -129,7 +129,7 @@ def test_later_bars_change_nothing_before_them(name: str) -> None:
     assert np.array_equal(before[:cut].view(np.uint64), after[:cut].view(np.uint64))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(bar_lists)
 def test_bounds_hold_on_any_bars(moves: list[tuple[float, float, float, float, int]]) -> None:
     columns = bars_from(moves)
@@ -142,7 +142,7 @@ def test_bounds_hold_on_any_bars(moves: list[tuple[float, float, float, float, i
         assert values.max() <= high + slack, (name, output)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 2**31), st.sampled_from([0.125, 4.0, 1024.0]))
 def test_prices_times_a_power_of_two(seed: int, factor: float) -> None:
     # A power of two is exact, so levels scale and pure numbers stay, to the last bit but for the logarithms'.
@@ -156,7 +156,7 @@ def test_prices_times_a_power_of_two(seed: int, factor: float) -> None:
         np.testing.assert_allclose(evaluate(name, scaled), evaluate(name, plain), rtol=1e-9, atol=1e-12, err_msg=name)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(bar_lists)
 def test_bands_are_ordered_and_averages_stay_inside_the_range(
     moves: list[tuple[float, float, float, float, int]],

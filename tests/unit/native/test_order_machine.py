@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
@@ -311,9 +311,7 @@ class OrderMachine(RuleBasedStateMachine):
 
 
 def test_the_engine_and_the_model_agree_whatever_happens() -> None:
-    checks = settings(
-        max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-    )
+    checks = settings(max_examples=150, stateful_step_count=40)
     run_state_machine_as_test(OrderMachine, settings=checks)
 
 

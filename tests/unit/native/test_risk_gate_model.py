@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.native.test_engine_native import CONFIG, DOLLAR, LIMITS, SHARE, START, Session
@@ -70,7 +70,7 @@ def reduces(held: int, quantity: int) -> bool:
     return held * quantity < 0 and abs(quantity) <= abs(held)
 
 
-quick = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=50)
 
 
 @quick

@@ -58,7 +58,7 @@ def histories(draw: st.DrawFn) -> tuple[list[int], list[str], dict[int, tuple[st
 
 
 @given(histories())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_action_is_found_on_its_day(case: tuple[list[int], list[str], dict[int, tuple[str, Fraction]]]) -> None:
     closes, adjusted, actions = case
     found = {a.row: a for a in find_actions(closes, adjusted)}
@@ -69,7 +69,7 @@ def test_every_action_is_found_on_its_day(case: tuple[list[int], list[str], dict
 
 
 @given(histories(), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_value_knows_a_later_row(
     case: tuple[list[int], list[str], dict[int, tuple[str, Fraction]]], data: st.DataObject
 ) -> None:

@@ -41,7 +41,7 @@ def known_value(rows: list[Row], symbol: str, time: int, ttl: int) -> float | No
     return value
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(ROWS, ENTITIES, st.sampled_from([0, 3]))
 def test_join_is_what_a_search_through_all_rows_finds(
     rows: list[Row], entities: list[tuple[str, int]], ttl: int

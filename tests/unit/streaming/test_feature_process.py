@@ -166,7 +166,7 @@ def run_until_caught_up(bus: Bus, process: FeatureProcess) -> None:
     raise AssertionError("never caught up")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32), poll_records=st.sampled_from([1, 3, 50]))
 def test_killed_at_random_writes_the_topic_holds_each_vector_of_the_batch_once(
     tmp_path_factory: pytest.TempPathFactory, seed: int, poll_records: int

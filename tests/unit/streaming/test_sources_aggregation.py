@@ -49,7 +49,7 @@ def run(aggregator: BarAggregator, minutes: list[market_pb2.Bar]) -> list[market
 
 @pytest.mark.parametrize(("interval", "size"), [("15m", 15), ("1h", 60), ("5m", 5), ("1d", 390)])
 @given(data=st.data())
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_every_bar_is_the_sum_of_its_minutes(interval: str, size: int, data: st.DataObject) -> None:
     missing = data.draw(st.sets(st.integers(0, 388), max_size=60))
     minutes = [minute_bar(k) for k in range(390) if k not in missing]

@@ -23,7 +23,7 @@ from tradewind.trading.risk_measures import (
 moves = st.lists(st.floats(-0.2, 0.2), min_size=1, max_size=80)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(moves, st.sampled_from([0.9, 0.95, 0.99]))
 def test_historical_value_at_risk_is_the_smallest_loss_that_few_enough_days_exceed(
     days: list[float], confidence: float
@@ -50,7 +50,7 @@ def test_one_day_in_twenty_may_be_worse() -> None:
     assert historical_value_at_risk(np.append(days, 0.01)) == 0.01
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(2, 7), st.integers(0, 10**6), st.floats(0.1, 0.95))
 def test_groups_are_those_of_a_plain_search(symbols: int, seed: int, threshold: float) -> None:
     random = np.random.default_rng(seed)

@@ -11,7 +11,7 @@ from tradewind.training.weights import average_uniqueness
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 9)), min_size=1, max_size=30))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_uniqueness_is_the_mean_share_over_the_bars_of_a_label(spans):
     start = np.array([s for s, _ in spans])
     end = np.array([s + n for s, n in spans])

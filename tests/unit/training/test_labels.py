@@ -51,7 +51,7 @@ def _one_label(t, open_, high, low, close, label):
     upper=st.floats(0.3, 3.0),
     lower=st.floats(0.3, 3.0),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_triple_barrier_is_the_rule_applied_to_each_decision(seed, horizon, upper, lower):
     label = TripleBarrierLabel(horizon_bars=horizon, upper=upper, lower=lower, volatility_bars=5)
     path = _walk(seed, 60)

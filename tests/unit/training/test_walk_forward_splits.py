@@ -40,7 +40,7 @@ layouts = st.fixed_dictionaries(
 
 
 @given(layout=layouts, seed=st.integers(0, 1000), symbols=st.integers(1, 4))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_no_layout_leaks_and_every_window_is_where_the_spec_says(layout, seed, symbols):
     t0, t1 = _panel(150, symbols, seed)
     spec = WalkForward(**layout)
