@@ -28,7 +28,7 @@ class ReplayConfig(_Model):
         "max",
         description="max: lockstep in virtual time. A number: that multiple of recorded speed, waiting for nobody.",
     )
-    max_gap_s: float = Field(1.0, ge=0, description="Longest pause between two bars at a recorded speed, seconds.")
+    max_gap_s: float = Field(5.0, ge=0, description="Longest pause between two bars at a recorded speed, seconds.")
 
 
 class AlpacaConfig(_Model):

@@ -35,7 +35,7 @@ class ReplaySource(MarketSource):
         start: int | None = None,
         end: int | None = None,
         speed: Speed = "max",
-        max_gap_s: float = 1.0,
+        max_gap_s: float = 5.0,
     ) -> None:
         self._dataset = dataset
         self._bars = dataset.between(start, end).bars.sort(
