@@ -53,27 +53,23 @@ def test_a_running_strategy_is_watched_halted_resumed_and_stopped(
         accounts = json.loads(tradewind("status", *state, "--json"))["accounts"]
         return dict(accounts[0]) if accounts else {}
 
-    deadline = time.monotonic() + 240
-    while account().get("fills", 0) < 3:
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline, "nothing was filled"
-        time.sleep(1)
+    def until(what: str, reached: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 240
+        while not reached():
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < deadline, f"{what}: not after 240 s"
+            time.sleep(0.5)
 
+    until("three fills", lambda: account().get("fills", 0) >= 3)
     assert "halt taken" in tradewind("halt", "--by", "a tester", "--reason", "drill", *state)
-    while not account()["kill_switch"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    until("the switch", lambda: bool(account().get("kill_switch")))
     halted = account()
     assert "drill" in halted["kill_reason"]
     # New bars go on arriving, and new intents with them; what they get is a refusal.
-    while account()["rejected_intents"] == halted["rejected_intents"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
+    until("a refusal", lambda: bool(account()["rejected_intents"] > halted["rejected_intents"]))
 
     assert "resume taken" in tradewind("resume", "--by", "a tester", *state)
-    while account()["kill_switch"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    until("the release", lambda: not account().get("kill_switch"))
     assert "trading" in tradewind("status", *state)
     assert "stopped" in tradewind("down", *state)
     process.wait(60)
