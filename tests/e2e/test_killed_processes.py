@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tradewind.bus import open_bus
 from tradewind.console.state import StateDirectory, started_at
 from tradewind.native.engine import read_journal
 
@@ -45,21 +46,22 @@ def test_killed_at_twenty_random_moments_the_run_decides_alike(
     process = started(new_state, "--end", "2011-06-30")
     wait_for_trading(new_state, process)
     killed: Counter[str] = Counter()
-    for number in range(KILLS):
+    blows = 0
+    while killed.total() < KILLS and process.poll() is None:
         time.sleep(chance.uniform(0.05, 0.6))
         alive = victims(new_state)
-        if "feed" not in alive and process.poll() is None and number > KILLS // 2:
-            continue
-        chosen = list(alive) if number % 7 == 6 else [chance.choice(sorted(alive))] if alive else []
-        for name in chosen:
+        if not alive or (blows > KILLS // 4 and "feed" not in alive):
+            continue  # a slow machine needs its time to start again what died; some blows hit it in the middle of that
+        for name in list(alive) if blows % 7 == 6 else [chance.choice(sorted(alive))]:
             pid = alive[name]
             if started_at(pid) is not None:
                 os.kill(pid, signal.SIGKILL)
                 killed[name] += 1
+        blows += 1
     out, err = process.communicate(timeout=900)
     assert process.returncode == 0, err
     summary = json.loads(out)
-    assert sum(killed.values()) >= KILLS, f"only {killed}"
+    assert killed.total() >= KILLS, f"only {killed}"
     assert any(name.startswith("executor-") for name in killed)
 
     assert summary["disagreements"] == []
@@ -84,7 +86,10 @@ def test_the_supervisor_dies_with_all_the_others_and_the_same_command_goes_on(
 ) -> None:
     process = started(new_state, "--end", "2011-06-30")
     wait_for_trading(new_state, process)
-    time.sleep(3)
+    with open_bus(f"file://{new_state}/bus.db") as bus:
+        while bus.end_offset("orders") == 0:
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.05)
     process.kill()
     process.communicate()
     orphans = victims(new_state)
@@ -93,7 +98,7 @@ def test_the_supervisor_dies_with_all_the_others_and_the_same_command_goes_on(
         os.kill(pid, signal.SIGKILL)
     # The venue lives: a second run beside it would be a mistake, and `down` is the way out that the refusal names.
     refused = started(new_state, "--end", "2011-06-30")
-    assert "tradewind down" in refused.communicate(timeout=60)[1]
+    assert "tradewind down" in refused.communicate(timeout=120)[1]
     assert refused.returncode == 2
     down = [str(Path(sys.executable).parent / "tradewind"), "down", "--state", str(new_state)]
     subprocess.run(down, check=True, capture_output=True, timeout=120)
