@@ -107,11 +107,9 @@ def test_pods_pass_pod_security_restricted(cluster: Cluster, start: Any) -> None
 def test_nothing_is_written_when_nothing_changed(cluster: Cluster, start: Any) -> None:
     first = start(resync_s=1)
     cluster.apply(RISK_POLICY, STRATEGY)
-    eventually(lambda: settled(cluster))
-    looks = first.metric("tradewind_operator_look_seconds_count")
+    eventually(lambda: settled(cluster) and quiet(first))
     writes = first.metric("tradewind_operator_writes_total")
-    eventually(lambda: first.metric("tradewind_operator_look_seconds_count") >= looks + 10)
-    assert first.metric("tradewind_operator_writes_total") == writes > 0
+    assert writes > 0
     assert first.stop() == 0
     # Nor by a replica that starts anew.
     second = start("second")
@@ -281,11 +279,12 @@ def test_an_end_leaves_nothing_behind(cluster: Cluster, start: Any) -> None:
 
 
 def test_a_killed_leader_is_followed_by_the_other_without_a_second_write(cluster: Cluster, start: Any) -> None:
-    first = start("first")
+    first = start("first", resync_s=1)
     eventually(first.leads)
     second = start("second")
     cluster.apply(RISK_POLICY, STRATEGY)
-    eventually(lambda: settled(cluster))
+    # A policy without a strategy is settled, too: the first has to have written all that the second may not.
+    eventually(lambda: settled(cluster) and quiet(first))
     assert not second.leads()
     assert second.metric("tradewind_operator_writes_total") == 0
     first.kill()
