@@ -109,9 +109,11 @@ def test_pods_pass_pod_security_restricted(cluster: Cluster, start: Any) -> None
 def test_nothing_is_written_when_nothing_changed(cluster: Cluster, start: Any) -> None:
     first = start(resync_s=1)
     cluster.apply(RISK_POLICY, STRATEGY)
-    eventually(lambda: settled(cluster) and quiet(first))
+    eventually(lambda: settled(cluster) and quiet(first))  # its events come after the status that settles
+    looks = first.metric("tradewind_operator_look_seconds_count")
     writes = first.metric("tradewind_operator_writes_total")
-    assert writes > 0
+    eventually(lambda: first.metric("tradewind_operator_look_seconds_count") >= looks + 10)
+    assert first.metric("tradewind_operator_writes_total") == writes > 0
     assert first.stop() == 0
     # Nor by a replica that starts anew.
     second = start("second")

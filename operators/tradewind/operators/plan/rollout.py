@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
+from tradewind.operators.plan import times
 from tradewind.operators.plan.conditions import false, true
 from tradewind.operators.plan.model import Condition, Object
 from tradewind.operators.plan.noted import Figures
-from tradewind.operators.plan.times import parsed
 from tradewind.planning.legs import CHALLENGER, MOST_LEGS, Stand
 
 CONDITION = "Rollout"
@@ -222,9 +222,9 @@ def _shadow(state: State, terms: Terms, seen: Seen, now: str) -> Step:
             why = f"version {version} becomes a shadow when it serves: {seen.starting.message}"
             return Step(state, false(CONDITION, "ShadowStarting", why), aliases)
         state = replace(state, since=now)
-    passed_s = (parsed(now) - parsed(state.since)).total_seconds()
+    passed_s = (times.parsed(now) - times.parsed(state.since)).total_seconds()
     if passed_s < terms.shadow_s:
-        ends = _time(parsed(state.since) + timedelta(seconds=terms.shadow_s))
+        ends = times.written(times.parsed(state.since) + timedelta(seconds=terms.shadow_s))
         count, next_s = _progress(passed_s, terms.shadow_s)
         said = f"version {version}: shadow until {ends}{count}; signals, no orders"
         return Step(state, false(CONDITION, "Shadow", said), aliases, next_s)
@@ -267,7 +267,3 @@ def _progress(passed_s: float, whole_s: float) -> tuple[str, float]:
             count = f", {int(passed_s // seconds)} of {whole_s / seconds:.4g} {unit}"
             return count, min(seconds - passed_s % seconds, whole_s - passed_s)
     return "", whole_s - passed_s
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
