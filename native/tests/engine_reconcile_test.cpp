@@ -94,7 +94,13 @@ TEST(Reconcile, AnOrderThatIsNotOursIsNamedAndItsSymbolTakesNoEntries) {
   d.flush();
   d.bar("IBM", 100);
   ASSERT_EQ(d.position("IBM"), 5);
-  d.feed(foreign(d, "by-hand", 3));
+  const BrokerEvent by_hand = foreign(d, "by-hand", 3);
+  d.feed(by_hand);
+  BrokerEvent late = by_hand;  // a message of before the fill, overtaken by it, and the fill again
+  late.order.state = OrderState::kAccepted;
+  late.order.filled = late.execution_quantity = {};
+  d.feed(late);
+  d.feed(by_hand);
   EXPECT_EQ(alerts(d, "an order that is not ours: buy, 3 of 3 filled, order by-hand (the broker's broker-by-hand)"), 1);
   pass(d, 1);
   EXPECT_EQ(alerts(d, "the broker holds 8, the sub-books add up to 5"), 1);

@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -32,9 +33,15 @@ _PUMP_S = 0.1
 _READ_CHUNK = 1000
 _COMPLAIN_S = 30.0
 _COMMITS_LOOK_S = 0.003
-# A leader that was just elected, as after a topic was made or a broker was lost, answers so for a moment.
+# A leader that was just elected, as after a topic was made or a broker was lost, answers so for a moment; while there
+# is none, the client says that it knows no such partition.
 _SETTLING = frozenset(
-    {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_PARTITION,
+    }
 )
 # ... and so does a broker that has just become, or is no longer, the one that knows a group's offsets.
 _MOVING = frozenset(
@@ -169,6 +176,8 @@ class KafkaBus(Bus):
                     raise refused from error
                 if cause.code() not in _SETTLING or time.monotonic() > deadline:
                     raise self._unreachable(f"does not say where topic {topic} ends ({cause.str()})") from error
+            with suppress(KafkaException):  # it would look for a new leader in five minutes
+                self._observer.list_topics(self.kafka_topic(topic), _REACH_S)
             time.sleep(_COMMITS_LOOK_S)
 
     def committed(self, group: str, topic: str) -> int:

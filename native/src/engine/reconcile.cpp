@@ -101,7 +101,7 @@ void Engine::State::on_foreign(const BrokerEvent& event) {
   if (done && (ours || !account_known || view.filled.raw == 0)) return;  // one of ours long done; or from before us
   const auto known =
       std::find_if(foreign.begin(), foreign.end(), [&](const Foreign& f) { return f.id == view.broker_order_id; });
-  if (known != foreign.end() && known->filled == view.filled.raw) return;
+  if (known != foreign.end() && known->filled >= view.filled.raw) return;
   Foreign& entry = known != foreign.end() ? *known : foreign[foreign_hand++ % foreign.size()];
   entry = {view.broker_order_id, view.filled.raw};
   std::array<char, 200> text{};

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Protocol
@@ -32,6 +33,14 @@ class ModelRegistry(Protocol):
         """A directory with the version's artefacts. Raises ModelRefusedError."""
 
 
+@dataclass(frozen=True)
+class _Served:
+    """What a name stands for now: one value, so that nobody reads a new version beside the old one's problem."""
+
+    model: LoadedModel | None
+    problem: str = ""
+
+
 class ModelCatalog:
     """The models of one predictor."""
 
@@ -45,18 +54,14 @@ class ModelCatalog:
         self._registry = registry
         self._version_of = version_of
         self._clock = clock
-        self._models: dict[str, LoadedModel] = {}
-        self._problems: dict[str, str] = {}
+        self._served: dict[str, _Served] = {}  # by the same name; all that are wanted
         self._one_at_a_time = Lock()
 
     def want(self, wanted: Sequence[ServedModel]) -> None:
         """The models to serve from now on, others no longer. A model that is served goes on until `refresh`."""
         with self._one_at_a_time:
             asked = {model.served_as: model for model in wanted}
-            self._models = {name: model for name, model in self._models.items() if name in asked}
-            self._problems = {
-                n: self._problems.get(n, f"model {n}: not loaded yet") for n in asked if n not in self._models
-            }
+            self._served = {n: self._served.get(n, _Served(None, f"model {n}: not loaded yet")) for n in asked}
             self._wanted = asked
 
     def refresh(self) -> None:
@@ -66,21 +71,19 @@ class ModelCatalog:
                 self._look(name, model)
 
     def _look(self, name: str, model: ServedModel) -> None:
+        served = self._served[name]
         try:
-            self._refresh(name, model)
+            self._served[name] = _Served(self._newest(served.model, model))
         except ModelRefusedError as error:
-            if self._problems.get(name) != str(error):
+            if served.problem != str(error):
                 _logger.error("%s", error)
-            self._problems[name] = str(error)
-        else:
-            self._problems.pop(name, None)
+            self._served[name] = _Served(served.model, str(error))
 
-    def _refresh(self, name: str, model: ServedModel) -> None:
+    def _newest(self, current: LoadedModel | None, model: ServedModel) -> LoadedModel:
         version = self._registry.resolve(model.name, model.alias)
-        current = self._models.get(name)
         if current is not None and (current.version, current.alias) == (version, model.alias):
-            return
-        self._models[name] = load_model(
+            return current
+        return load_model(
             self._registry.fetch(model.name, version),
             model.name,
             version,
@@ -91,25 +94,26 @@ class ModelCatalog:
 
     def get(self, name: str) -> LoadedModel:
         """The version being served. Raises RequestRefusedError: NOT_FOUND, or UNAVAILABLE before the first one."""
-        model = self._models.get(name)
-        if model is not None:
-            return model
-        if name in self._wanted:
-            raise RequestRefusedError(grpc.StatusCode.UNAVAILABLE, self._problems.get(name, f"model {name}: loading"))
-        served = ", ".join(self._wanted)
-        raise RequestRefusedError(
-            grpc.StatusCode.NOT_FOUND, f"model {name or '(none named)'} is not served here; served: {served}"
-        )
+        served = self._served.get(name)
+        if served is None:
+            known = ", ".join(self._served)
+            raise RequestRefusedError(
+                grpc.StatusCode.NOT_FOUND, f"model {name or '(none named)'} is not served here; served: {known}"
+            )
+        if served.model is None:
+            raise RequestRefusedError(grpc.StatusCode.UNAVAILABLE, served.problem)
+        return served.model
 
     def models(self) -> list[LoadedModel]:
         """Every model being served, by name."""
-        return [model for _, model in sorted(self._models.items())]
+        return [served.model for _, served in sorted(self._served.items()) if served.model is not None]
 
     def health(self) -> tuple[bool, str]:
         """Whether every wanted model is served (an old version counts), and what is wrong, in one line."""
-        ready = all(name in self._models for name in self._wanted)
+        served = [found for _, found in sorted(self._served.items())]
         problems = [
-            f"{problem}; version {self._models[name].version} keeps serving" if name in self._models else problem
-            for name, problem in sorted(self._problems.items())
+            f"{s.problem}; version {s.model.version} keeps serving" if s.model is not None else s.problem
+            for s in served
+            if s.problem
         ]
-        return ready, "; ".join(problems) or "serving"
+        return all(s.model is not None for s in served), "; ".join(problems) or "serving"

@@ -79,7 +79,12 @@ class FeedConfig(_Model):
         default_factory=list, description="Accounts that trade in the run; said in the ready line."
     )
     state_dir: Path = Field(description="Where the feed notes what the bus held when the run began.")
-    stall_seconds: float = Field(120.0, gt=0, description="Without progress for so long, the run is given up.")
+    stall_seconds: float = Field(
+        600.0,
+        gt=0,
+        description="Without progress for so long, the run is given up. Longer than a predictor that died may take to "
+        "be back.",
+    )
     probes_port: int | None = Field(
         None, ge=0, le=65_535, description="Serves /metrics, /livez and /readyz; 0 takes a free port; null: none."
     )
