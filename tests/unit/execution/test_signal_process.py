@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
@@ -15,6 +16,7 @@ import pytest
 
 from tradewind.bus import Bus, FileBus, Outgoing
 from tradewind.execution.process import StoppedError
+from tradewind.execution.signals import process as module
 from tradewind.execution.signals.config import SignalConfig
 from tradewind.execution.signals.predictor import PredictorClient
 from tradewind.execution.signals.process import SignalProcess
@@ -159,10 +161,13 @@ def snapshot(event_time: int, equity: int = 100_000, account: str = "paper", **h
     return Outgoing("positions", account, message)
 
 
-def run_until_committed(bus: Bus, own: SignalConfig) -> None:
-    """Runs the process until it has acknowledged every vector."""
+def run_until_committed(bus: Bus, own: SignalConfig, *later: Outgoing) -> None:
+    """Runs the process until it has acknowledged every vector, those too that come one by one while it runs."""
     with running(bus, own):
         assert bus.wait_committed({(GROUP, "features"): bus.end_offset("features")}, LIMIT_S)
+        for message in later:
+            bus.publish_many([message])
+            assert bus.wait_committed({(GROUP, "features"): bus.end_offset("features")}, LIMIT_S)
 
 
 class running:  # noqa: N801 - reads as `with running(...)`
@@ -202,8 +207,8 @@ def test_every_vector_becomes_a_signal_and_each_needed_change_an_intent(
     bus: Bus, predictor: Predictor, tmp_path: Path
 ) -> None:
     bus.publish_many([snapshot(T1, AAPL=90 * SHARE), snapshot(T2)])
-    bus.publish_many([vector(), vector("MSFT", value=-0.5), vector(event_time=T2, value=0.01)])
-    run_until_committed(bus, config(tmp_path))
+    bus.publish_many([vector(), vector("MSFT", value=-0.5)])
+    run_until_committed(bus, config(tmp_path), vector(event_time=T2, value=0.01))
     assert [(s.symbol, s.event_time, s.reason, s.feature_offset) for s in signals(bus)] == [
         ("AAPL", T1, "long", 0),
         ("MSFT", T1, "short", 1),
@@ -220,6 +225,74 @@ def test_every_vector_becomes_a_signal_and_each_needed_change_an_intent(
     assert {(q.model, q.feature_set_version) for q in predictor.requests} == {("one", VERSION)}
     # Ray Serve's proxy must know which of its applications is meant.
     assert [told["application"] for told in predictor.metadata] == ["predictor", "predictor"]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4096])
+def test_of_what_came_before_it_a_symbols_newest_vector_alone_becomes_an_intent(
+    bus: Bus, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    """New to the topic, or back after a while: nobody wants the positions of earlier bars any more."""
+    monkeypatch.setattr(module, "_BATCH", batch)
+    bus.publish_many([snapshot(T2), vector(), vector("MSFT", value=-0.5), vector(event_time=T2)])
+    run_until_committed(bus, config(tmp_path), vector("MSFT", event_time=T2, value=0.4))
+    assert [(s.symbol, s.event_time, s.reason) for s in signals(bus)] == [
+        ("MSFT", T1, "short"),
+        ("AAPL", T2, "long"),
+        ("MSFT", T2, "long"),
+    ]
+    assert [(i.symbol, i.decision_time) for i in intents(bus)] == [("MSFT", T1), ("AAPL", T2), ("MSFT", T2)]
+
+
+class Stuttering:
+    """A bus whose subscriptions come back with nothing every other time, as Kafka's do while a leader moves."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    def subscribe(self, topics: Sequence[str], group: str) -> Any:
+        subscription: Any = self._bus.subscribe(topics, group)
+        real, calls = subscription.poll, itertools.count()
+        subscription.poll = lambda limit, timeout: [] if next(calls) % 2 else real(limit, timeout)
+        return subscription
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bus, name)
+
+
+def test_a_pause_is_not_the_end_of_what_came_before_it(
+    bus: Bus, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_BATCH", 1)
+    bus.publish_many([snapshot(T2), vector(), vector(event_time=T2)])
+    stuttering: Any = Stuttering(bus)
+    run_until_committed(stuttering, config(tmp_path))
+    assert [s.event_time for s in signals(bus)] == [T2]
+
+
+def test_killed_within_what_came_before_it_it_loses_nothing(
+    bus: Bus, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_BATCH", 1)
+    bus.publish_many([snapshot(T2), vector("MSFT"), vector(), vector(event_time=T2)])
+    mortal: Any = MortalBus(bus)
+    with pytest.raises(Killed):
+        process(mortal, config(tmp_path)).run(threading.Event())
+    assert bus.committed(GROUP, "features") == 0
+    run_until_committed(bus, config(tmp_path))
+    assert {(i.symbol, i.decision_time) for i in intents(bus)} == {("MSFT", T1), ("AAPL", T2)}
+
+
+def test_what_was_decided_on_before_a_death_is_never_contradicted(
+    bus: Bus, predictor: Predictor, tmp_path: Path
+) -> None:
+    """A newer vector comes before the next process does; a signal has one content for its id."""
+    bus.publish_many([snapshot(T2), vector()])
+    mortal: Any = MortalBus(bus)
+    with pytest.raises(Killed):
+        process(mortal, config(tmp_path)).run(threading.Event())
+    bus.publish_many([vector(event_time=T2, value=-0.5)])
+    run_until_committed(bus, config(tmp_path))
+    assert [(s.event_time, s.reason) for s in signals(bus)] == [(T1, "long"), (T2, "short")]
 
 
 class Killed(BaseException):
@@ -305,8 +378,8 @@ def test_a_vector_that_is_not_what_it_should_be_is_refused(
 
 def test_the_predictors_refusal_is_the_signals_reason(bus: Bus, predictor: Predictor, tmp_path: Path) -> None:
     predictor.refusals = [(grpc.StatusCode.FAILED_PRECONDITION, "model one takes version a, not b")]
-    bus.publish_many([snapshot(T1), snapshot(T2), vector(), vector(event_time=T2)])
-    run_until_committed(bus, config(tmp_path))
+    bus.publish_many([snapshot(T1), snapshot(T2), vector()])
+    run_until_committed(bus, config(tmp_path), vector(event_time=T2))
     assert [s.reason for s in signals(bus)] == [
         "refused: FAILED_PRECONDITION: model one takes version a, not b",
         "long",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from tradewind.bus import Bus, Outgoing, Record
+from tradewind.execution.signals.backlog import Backlog, Item
 from tradewind.execution.signals.books import BookReader
 from tradewind.execution.signals.config import SignalConfig
 from tradewind.execution.signals.decisions import Decider, Decision
@@ -43,28 +44,40 @@ class SignalProcess:
         """Until `stop` is set."""
         self._stop = stop
         subscription = self._bus.subscribe(["features"], self._config.group)
+        backlog: Backlog | None = None
+        last: Record | None = None
         try:
             while not stop.is_set():
                 records = subscription.poll(_BATCH, 0.5)
                 if records:
-                    self.handle(records)
-                    subscription.commit(records[-1])
+                    last = records[-1]
+                    # Only now the topic is ours: another process of the group may have held it until here.
+                    backlog = backlog or Backlog(self._bus.end_offset("features"))
+                    current = backlog.take(self._own(records), last.offset + 1)
+                elif backlog is not None and backlog.waits and subscription.lag().get("features") == 0:
+                    current = backlog.rest()  # the log's last records can't be read
+                else:
+                    continue
+                for event_time, group in groupby(current, key=lambda item: item[1].event_time):
+                    self._publish(self._decide(event_time, list(group)))
+                if last is not None and not backlog.waits:
+                    subscription.commit(last)
         finally:
             subscription.close()
 
-    def handle(self, records: Sequence[Record]) -> None:
-        """Publishes the signals and intents of the vectors, a bar time at a time."""
+    def _own(self, records: Sequence[Record]) -> list[Item]:
+        """The vectors of the strategy's feature set and symbols."""
         vectors = [(r.offset, r.message) for r in records if isinstance(r.message, features_pb2.FeatureVector)]
         name = self._config.feature_set
-        mine = [(o, v) for o, v in vectors if v.feature_set == name and v.symbol in self._symbols]
-        for event_time, group in groupby(mine, key=lambda item: item[1].event_time):
-            decisions = self._decide(event_time, list(group))
-            self._bus.publish_many(
-                [Outgoing("signals", d.signal.symbol, d.signal) for d in decisions]
-                + [Outgoing("intents", self._config.account, d.intent) for d in decisions if d.intent is not None]
-            )
+        return [(o, v) for o, v in vectors if v.feature_set == name and v.symbol in self._symbols]
 
-    def _decide(self, event_time: int, items: list[tuple[int, features_pb2.FeatureVector]]) -> list[Decision]:
+    def _publish(self, decisions: Sequence[Decision]) -> None:
+        self._bus.publish_many(
+            [Outgoing("signals", d.signal.symbol, d.signal) for d in decisions]
+            + [Outgoing("intents", self._config.account, d.intent) for d in decisions if d.intent is not None]
+        )
+
+    def _decide(self, event_time: int, items: list[Item]) -> list[Decision]:
         config = self._config
         vectors = [vector for _, vector in items]
         if any(v.feature_set_version != self._version for v in vectors):
@@ -98,5 +111,5 @@ class SignalProcess:
             for (offset, v), p in zip(items, predictions, strict=True)
         ]
 
-    def _refuse(self, items: list[tuple[int, features_pb2.FeatureVector]], reason: str) -> list[Decision]:
+    def _refuse(self, items: list[Item], reason: str) -> list[Decision]:
         return [self._decider.refuse(vector, offset, reason) for offset, vector in items]

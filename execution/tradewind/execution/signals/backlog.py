@@ -1,0 +1,51 @@
+"""What was on the log before a signal process came. Core."""
+
+from __future__ import annotations
+
+from tradewind.v1 import features_pb2
+
+Item = tuple[int, features_pb2.FeatureVector]
+
+
+class Backlog:
+    """Of the vectors below `end`, a symbol's newest alone is decided on; the market has gone past the others.
+
+    A process that was away, or is new to the topic, would otherwise trade its way through positions that nobody wants
+    any more: each of them may still be valid by its own time. Of those nothing is said: a process before this one may
+    have decided on them, and died before it could acknowledge them.
+    """
+
+    def __init__(self, end: int) -> None:
+        self._end = end
+        self._taken = -1
+        self._newest: dict[str, Item] = {}
+
+    def take(self, items: list[Item], read: int) -> list[Item]:
+        """What is to be decided on.
+
+        Args:
+            items: the process's own vectors with their offsets, in order. Those of a backlog that were taken already
+                (Kafka gives them again when it deals the topic out anew) are left out.
+            read: offset up to which everything was read, itself left out.
+        """
+        decided = []
+        for offset, vector in items:
+            if offset >= self._end:
+                decided.append((offset, vector))
+            elif offset > self._taken:
+                self._newest[vector.symbol] = (offset, vector)
+                self._taken = offset
+        if read >= self._end:
+            decided = self.rest() + decided
+        return decided
+
+    def rest(self) -> list[Item]:
+        """The newest of each symbol so far: nothing more of the backlog will come."""
+        rest = sorted(self._newest.values(), key=lambda item: item[0])
+        self._newest = {}
+        return rest
+
+    @property
+    def waits(self) -> bool:
+        """Whether something was taken that waits for the end: it must not be acknowledged yet."""
+        return bool(self._newest)
