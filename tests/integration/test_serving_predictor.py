@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,14 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 from mlflow.tracking import MlflowClient
 
+from tests.haproxy.proxy import Proxy
 from tradewind.native.features import DEFAULT_FEATURES, feature_set_version
 from tradewind.streaming.features import FeatureRow as StoredRow
 from tradewind.streaming.features import FeatureSet
 from tradewind.streaming.features.repository import FeatureRepository
 from tradewind.trading.model_card import ModelCard
 from tradewind.trading.predictions import to_predictions
+from tradewind.v1.features_pb2 import FeatureVector
 from tradewind.v1.prediction_pb2 import (
     FeatureRow,
     HealthRequest,
@@ -177,6 +180,15 @@ def test_predictions_are_the_boosters_to_the_bit(stack: Stack) -> None:
     assert [r.confidence for r in answer.rows] == confidences.tolist()
     assert [(r.symbol, r.event_time) for r in answer.rows] == [(f"S{i}", i) for i in range(20)]
     assert (answer.model_alias, answer.gates_passed, answer.feature_set_version) == ("candidate", False, VERSION)
+
+
+def test_over_tls_ray_serve_answers_as_in_plain_text(stack: Stack, tmp_path: Path) -> None:
+    """Through the proxy that the chart puts before it."""
+    rows = rows_of(20)
+    vectors = [FeatureVector(symbol=f"S{i}", event_time=i, values=row) for i, row in enumerate(rows)]
+    with Proxy(tmp_path, int(stack.address.rsplit(":", 1)[1])) as proxy, closing(proxy.client()) as client:
+        answer = client.predict(MODEL, VERSION, vectors)
+    assert [(r.value, r.confidence) for r in answer] == [(r.prediction, r.confidence) for r in stack.predict(rows).rows]
 
 
 def test_predictor_json_names_the_address(stack: Stack) -> None:

@@ -12,7 +12,7 @@ from tradewind.execution.signals.process import SignalProcess
 def run(config: SignalConfig) -> None:
     """Runs the signal process until SIGTERM."""
     with Probes(config.probes_port) as probes, probes.measured(open_bus(config.bus)) as bus:
-        predictor = PredictorClient(config.predictor, config.predict_timeout_s)
+        predictor = PredictorClient(config.predictor, config.predict_timeout_s, config.predictor_ca_file)
         probes.upstream("predictor", predictor.problem)
         process = SignalProcess(config, bus, predictor)
         run_until_signalled(process.run, {"strategy": config.strategy.metadata.name}, probes)

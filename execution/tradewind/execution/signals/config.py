@@ -20,6 +20,9 @@ class SignalConfig(BaseModel):
     predictor: str = Field(
         description="HOST:PORT of the predictor, or the file:///… path of the predictor.json it writes."
     )
+    predictor_ca_file: str | None = Field(
+        None, description="CA certificate that signed the predictor's, whose name is HOST then; null: plain text."
+    )
     served_model: str | None = Field(
         None, description="Name under which the predictor serves the model; null: the model's own."
     )

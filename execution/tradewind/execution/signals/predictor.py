@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Sequence
@@ -42,11 +43,15 @@ _REFUSALS = {
 
 
 class PredictorClient:
-    """Asks for predictions; reads the address again before each reconnect, because a restarted predictor may move."""
+    """Asks for predictions, over TLS where `ca_file` says who signed the predictor's certificate.
 
-    def __init__(self, location: str, timeout_s: float) -> None:
+    Reads address and CA again before each reconnect, because a restarted predictor may move and a CA is renewed.
+    """
+
+    def __init__(self, location: str, timeout_s: float, ca_file: str | None = None) -> None:
         self._location = location
         self._timeout_s = timeout_s
+        self._ca_file = ca_file
         self._channel: grpc.Channel | None = None
         self._stub: prediction_pb2_grpc.PredictionStub | None = None
 
@@ -87,13 +92,21 @@ class PredictorClient:
         self._channel = self._stub = None
 
     def problem(self) -> str:
-        """Why nobody listens where the predictor should, or nothing. Any thread; knows nothing of its models."""
+        """Why nobody listens, or nobody to be trusted, where the predictor should; or nothing. Any thread."""
         try:
-            address = self._address()
+            address, authority = self._address(), self._authority()
             host, _, port = address.rpartition(":")
-            socket.create_connection((host.strip("[]"), int(port)), _REACH_S).close()
+            host = host.strip("[]")
+            with socket.create_connection((host, int(port)), _REACH_S) as connection:
+                if authority is not None:
+                    trusting = ssl.create_default_context(cadata=authority.decode("ascii", "ignore"))
+                    # Asked for in so many words: of a connection that is lost already there is no handshake otherwise.
+                    with trusting.wrap_socket(connection, server_hostname=host, do_handshake_on_connect=False) as tls:
+                        tls.do_handshake()
         except PredictorUnavailableError as error:
             return str(error)
+        except ssl.SSLCertVerificationError as error:
+            return f"{address} is not trusted by {self._ca_file} ({error.verify_message})"
         except (OSError, ValueError) as error:
             return f"{address} is not reached ({error})"
         return ""
@@ -101,7 +114,11 @@ class PredictorClient:
     def _connected(self) -> prediction_pb2_grpc.PredictionStub:
         if self._stub is None:
             options = [("grpc.enable_http_proxy", 0)]
-            self._channel = grpc.insecure_channel(self._address(), options=options)
+            address, authority = self._address(), self._authority()
+            if authority is None:
+                self._channel = grpc.insecure_channel(address, options=options)
+            else:
+                self._channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(authority), options=options)
             self._stub = prediction_pb2_grpc.PredictionStub(self._channel)
         return self._stub
 
@@ -113,6 +130,16 @@ class PredictorClient:
             return str(json.loads(path.read_text(encoding="utf-8"))["address"])
         except (OSError, ValueError, KeyError):
             raise PredictorUnavailableError(f"predictor: {path} does not name an address yet") from None
+
+    def _authority(self) -> bytes | None:
+        if self._ca_file is None:
+            return None
+        try:
+            return Path(self._ca_file).read_bytes()
+        except OSError as error:
+            raise PredictorUnavailableError(
+                f"predictor: CA file {self._ca_file} cannot be read ({error.strerror})"
+            ) from None
 
 
 def predict_when_up(
