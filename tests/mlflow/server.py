@@ -1,4 +1,4 @@
-"""Shell: a real MLflow server for tests: records in PostgreSQL, artefacts in a folder and handed out by the server."""
+"""Shell: a real MLflow server for tests: records in a database, artefacts handed out by the server."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -24,17 +25,22 @@ class Server:
     """A running server at `url`.
 
     Args:
-        records: SQLAlchemy address of an empty PostgreSQL database.
-        folder: holds the artefacts and the server's output.
+        records: SQLAlchemy address of an empty database.
+        folder: holds the server's output, and the artefacts where `artefacts` names no other place.
+        artefacts: root of the artefacts, for example s3://models/here.
+        environment: what the server alone is told, for example its keys for that place.
     """
 
-    def __init__(self, records: str, folder: Path) -> None:
+    def __init__(
+        self, records: str, folder: Path, artefacts: str = "", environment: Mapping[str, str] | None = None
+    ) -> None:
         port = ports.reserve()
         self.url = f"http://127.0.0.1:{port}"
         self._log = folder / "mlflow.out"
         command = [
             sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-            "--backend-store-uri", records, "--serve-artifacts", "--artifacts-destination", str(folder / "artefacts"),
+            "--backend-store-uri", records,
+            "--serve-artifacts", "--artifacts-destination", artefacts or str(folder / "artefacts"),
         ]  # fmt: skip
         self._output = self._log.open("wb")
         self._process = subprocess.Popen(
@@ -42,7 +48,12 @@ class Server:
             stdout=self._output,
             stderr=subprocess.STDOUT,
             cwd=folder,
-            env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            env={
+                **os.environ,
+                "MLFLOW_DISABLE_TELEMETRY": "true",
+                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+                **(environment or {}),
+            },
             start_new_session=True,
         )
         try:

@@ -1,4 +1,4 @@
-"""Asks each shared service, as its users do, whether it works. `helm test` runs it in a pod; shell."""
+"""Asks each service, as its users do, and each process whether it is ready. `helm test` runs it in a pod; shell."""
 
 import json
 import os
@@ -55,6 +55,7 @@ def venue(url):
 
 
 CHECKS = {"kafka": kafka, "postgres": postgres, "redis": redis, "mlflow": http, "ray": http, "venue": venue}
+CHECKS |= {"operator": http, "recorder": http}
 
 
 def main():

@@ -11,11 +11,16 @@
 {{/* Labels of a part: include "tradewind.labels" (list $ "kafka") */}}
 {{- define "tradewind.labels" -}}
 {{- $root := index . 0 -}}
+{{ include "tradewind.podLabels" . }}
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version }}
+{{- end -}}
+
+{{/* Labels of its pods: without versions, or each upgrade would restart them all, the broker and the databases among them. */}}
+{{- define "tradewind.podLabels" -}}
 {{ include "tradewind.selector" . }}
 app.kubernetes.io/part-of: tradewind
-app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ $root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version }}
+app.kubernetes.io/managed-by: {{ (index . 0).Release.Service }}
 {{- end -}}
 
 {{- define "tradewind.selector" -}}

@@ -12,6 +12,9 @@
     "bus": {{ include "tradewind.bus" . | quote }},
     "kafka": {{ include "tradewind.kafka.operator" . | fromJson | toJson }},
     "predictor": {{ include "tradewind.ray.grpc" . | quote }},
+    {{- if include "tradewind.predictor.secured" . }}
+    "predictor_ca": {"secret": {{ include "tradewind.predictor.secret" . | quote }}, "key": "ca.crt"},
+    {{- end }}
     {{- if .Values.venue.enabled }}
     "broker_url": "https://{{ include "tradewind.fullname" . }}-venue:8443",
     "broker_ca": "{{ include "tradewind.fullname" . }}-venue-ca",
@@ -46,6 +49,17 @@
     {{- end }}
     "executor": {{ include "tradewind.priority" (list $ "executors") | default nil | toJson }}
   },
+  "placement": {
+    {{- range $part := list "signals" "features" "feed" }}
+    {{ quote $part }}: {"node_selector": {{ toJson $.Values.nodeSelector }}, "tolerations": {{ toJson $.Values.tolerations }}},
+    {{- end }}
+    {{- $executor := default dict .Values.executor }} {{- /* --reuse-values from 0.1.0 has none */}}
+    "executor": {
+      "node_selector": {{ default .Values.nodeSelector $executor.nodeSelector | toJson }},
+      "tolerations": {{ default .Values.tolerations $executor.tolerations | toJson }}
+    }
+  },
+  "pull_secrets": [{{ range $i, $secret := .Values.images.pullSecrets }}{{ if $i }}, {{ end }}{{ quote $secret.name }}{{ end }}],
   "storage_class": {{ .Values.storageClass | default nil | toJson }},
   "election": {
     "lease_s": {{ int .Values.operator.election.leaseSeconds }},

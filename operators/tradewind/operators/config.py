@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tradewind.planning.local import Replay
 from tradewind.planning.pods import DATA_DIR, ClusterSite
 
-BROKER_CA, BUS_CA = "/etc/tradewind/broker", "/etc/tradewind/bus"
+BROKER_CA, BUS_CA, PREDICTOR_CA = "/etc/tradewind/broker", "/etc/tradewind/bus", "/etc/tradewind/predictor"
 CA_FILE = "ca.pem"
 
 
@@ -132,6 +132,7 @@ class Services(Part):
         None, description="TLS and users of the bus; null: plain text, where whoever reaches the brokers can trade."
     )
     predictor: str = Field(description="HOST:PORT of the predictor's gRPC service.")
+    predictor_ca: Authority | None = Field(None, description="Signed that service's certificate; null: plain text.")
     broker_url: str = Field("", description="REST base for policies that name none; empty: Alpaca's own.")
     broker_ca: str | None = Field(None, description="ConfigMap with that broker's CA (key ca.pem); null: the system's.")
     data: Data | None = Field(None, description="Feeds and features; null: somebody else runs them.")
@@ -153,6 +154,15 @@ class Environment(Part):
 
     variables: dict[str, str] = Field(default_factory=dict, description="Plain settings.")
     secrets: list[str] = Field(default_factory=list, description="Secrets whose keys are variables, too.")
+
+
+class Placement(Part):
+    """Where the pods of one part may run, in Kubernetes' own words."""
+
+    node_selector: dict[str, str] = Field(default_factory=dict, description="Labels of the nodes; none: any node.")
+    tolerations: list[dict[str, Any]] = Field(
+        default_factory=list, description="Taints of nodes that these pods may run on in spite of them."
+    )
 
 
 class Election(Part):
@@ -187,6 +197,10 @@ class OperatorConfig(Part):
     priority_classes: dict[PodPart, str | None] = Field(
         default_factory=dict, description="Priority class of the pods of a part; null: the cluster's default."
     )
+    placement: dict[PodPart, Placement] = Field(
+        default_factory=dict, description="By part: which nodes its pods may run on; a part left out: any untainted."
+    )
+    pull_secrets: list[str] = Field(default_factory=list, description="Secrets by which the nodes get the images.")
     storage_class: str | None = Field(None, description="Of the journals' volumes; null: the cluster's default.")
     election: Election = Field(default_factory=Election)
     port: int = Field(9101, ge=0, le=65535, description="Serves /metrics, /livez and /readyz; 0 takes a free one.")
@@ -227,6 +241,7 @@ def site(services: Services, default_features: dict[str, int], control_port: int
         predictor=services.predictor,
         broker_url=services.broker_url,
         broker_ca=f"{BROKER_CA}/{CA_FILE}" if services.broker_ca else None,
+        predictor_ca=f"{PREDICTOR_CA}/{CA_FILE}" if services.predictor_ca else None,
         default_features=default_features,
         control_port=control_port,
         dataset=dataset,

@@ -44,6 +44,7 @@ class ClusterSite:
     Attributes:
         bus: bus URL.
         predictor: HOST:PORT of the predictor's gRPC service.
+        predictor_ca: CA certificate of that service, a path in the pods; None: it speaks plain text.
         broker_url: REST base for policies that name none; empty: Alpaca's own for the account.
         broker_ca: CA certificate of that broker, a path in the pods; None: the system's.
         default_features: the features of a strategy that names none, in order, with the bars each needs to be warm.
@@ -60,6 +61,7 @@ class ClusterSite:
     default_features: Mapping[str, int]
     control_port: int
     broker_ca: str | None = None
+    predictor_ca: str | None = None
     dataset: str | None = None
     replay: Replay | None = None
     tracking_uri: str | None = None
@@ -107,7 +109,8 @@ def executor_pod(
 def signal_pod(strategy: Strategy, policy: RiskPolicy, strategies: Sequence[Strategy], site: ClusterSite) -> Workload:
     """The signal process of `strategy`; `strategies` are all of the namespace."""
     made = signals(strategy, policy, strategies, site.as_site())
-    return replace(made, config={**made.config, "predictor": site.predictor, "probes_port": PROBES_PORT})
+    predictor = {"predictor": site.predictor, "predictor_ca_file": site.predictor_ca}
+    return _probed(replace(made, config={**made.config, **predictor}))
 
 
 def trial_pod(leg: Strategy, policy: RiskPolicy, strategies: Sequence[Strategy], site: ClusterSite) -> Workload:

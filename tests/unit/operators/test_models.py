@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -179,6 +180,12 @@ def test_a_schedule_trains_again_on_what_is_known_by_then() -> None:
     assert wanted(of, REPLAYED, NOW).until == REPLAY["trained_until"]
 
 
+def test_what_has_failed_for_weeks_is_tried_every_hour() -> None:
+    ended = 1_800_000_000
+    attempt = models.Attempt(2000, {"ended": ended})
+    assert attempt.wait_s(datetime.fromtimestamp(ended + 600, tz=UTC)) == 3000
+
+
 def registered_for(of: World, until: int) -> Object:
     tags = {f"request.{wanted(of, MARKET).key}": str(until), "gates_passed": "false"}
     return told("RegisteredModel", "momentum", versions=[{"version": "1", "tags": tags}], aliases={"candidate": "1"})
@@ -194,15 +201,16 @@ def registered_for(of: World, until: int) -> Object:
             "TrainingFailed",
             "training.start: too late; give more; attempt 2 comes 30 s",
         ),
+        ([job(BOTH, 1, "SUCCEEDED", "2026-11-21T10:00:00Z")], "Training", "has not come to services.mlflow yet"),
         (
-            [job(BOTH, 1, "SUCCEEDED", "2026-11-21T10:00:00Z")],
+            [job(BOTH, n, "SUCCEEDED", "2026-11-21T09:59:30Z") for n in (1, 2)],
             "TrainingFailed",
             "registered nothing at services.mlflow",
         ),
         ([told("Refused", "Model/momentum", model="momentum", problem="HTTP 401")], "TrainingRefused", "HTTP 401"),
         ([told("Heard", "ray", problem="connection refused")], "TrainingUnknown", "services.ray: connection refused"),
     ],
-    ids=["new", "running", "failed", "lost", "refused", "no Ray"],
+    ids=["new", "running", "failed", "looked for", "lost", "refused", "no Ray"],
 )
 def test_training_is_told_of(more: list[Object], reason: str, says: str) -> None:
     plan = strategies.plan(with_(*more), "momentum", REPLAYED, NOW)

@@ -22,9 +22,11 @@ from tests.unit.operators.worlds import (
 )
 from tradewind.execution.executor.config import ExecutorConfig
 from tradewind.execution.signals.config import SignalConfig
+from tradewind.operators.config import OperatorConfig
+from tradewind.operators.plan import policies, strategies
 from tradewind.operators.plan.affected import affected, everything
 from tradewind.operators.plan.difference import differing, stamped
-from tradewind.operators.plan.model import Object, Plan, Ref, World
+from tradewind.operators.plan.model import Object, Plan, Ref, World, ref_of
 from tradewind.operators.plan.refusal import wait_after
 from tradewind.operators.plan.serving import SERVING
 from tradewind.operators.plan.shared import SHARED
@@ -352,8 +354,34 @@ def test_the_configurations_are_what_the_processes_read() -> None:
     of = settled()
     signals = json.loads(of.objects[Ref("ConfigMap", "signals-momentum")]["data"]["config.json"])
     assert SignalConfig.model_validate(signals).predictor == "predictor:9000"
+    assert SignalConfig.model_validate(signals).predictor_ca_file is None
     site = json.loads(of.objects[Ref("ConfigMap", "executor-paper")]["data"]["site.json"])
     assert site == CONFIG.for_followers()
+
+
+@pytest.mark.parametrize(
+    ("authority", "source"),
+    [
+        ({"secret": "tls"}, {"secret": {"secretName": "tls", "items": [{"key": "ca.crt", "path": "ca.pem"}]}}),
+        (
+            {"config_map": "bundle", "key": "root.pem"},
+            {"configMap": {"name": "bundle", "items": [{"key": "root.pem", "path": "ca.pem"}]}},
+        ),
+    ],
+)
+def test_the_predictor_s_ca_is_where_the_signal_process_looks_for_it(authority: Object, source: Object) -> None:
+    told = CONFIG.model_dump(mode="json")
+    config = OperatorConfig.model_validate({**told, "services": {**told["services"], "predictor_ca": authority}})
+    made = {ref_of(o): o for o in strategies.plan(settled(), "momentum", config, NOW).apply}
+    signals = SignalConfig.model_validate_json(made[Ref("ConfigMap", "signals-momentum")]["data"]["config.json"])
+    pod = made[DEPLOYMENT]["spec"]["template"]["spec"]
+    (volume,) = (v for v in pod["volumes"] if v["name"] == "predictor-ca")
+    (mount,) = (m for m in pod["containers"][0]["volumeMounts"] if m["name"] == "predictor-ca")
+    assert volume == {"name": "predictor-ca", **source}
+    assert mount["readOnly"]
+    assert signals.predictor_ca_file == f"{mount['mountPath']}/ca.pem"
+    # Nobody else asks it: an executor is the one it was.
+    assert not policies.plan(settled(), "paper", config, NOW).apply
 
 
 def test_a_limit_is_no_part_of_what_needs_a_new_pod() -> None:

@@ -336,6 +336,56 @@ def test_every_part_is_a_user_of_its_own(change: dict[str, Any], said: str) -> N
         KafkaAccess.model_validate(KAFKA | change)
 
 
+TRADING = {"node_selector": {"pool": "trading"}, "tolerations": [{"key": "trading", "operator": "Exists"}]}
+GENERAL = {"node_selector": {"pool": "general"}}
+
+
+@pytest.mark.parametrize(
+    ("placement", "placed"),
+    [
+        ({}, {}),
+        ({"executor": TRADING}, {"executor": ({"pool": "trading"}, [{"key": "trading", "operator": "Exists"}])}),
+        ({"executor": {"tolerations": TRADING["tolerations"]}}, {"executor": (None, TRADING["tolerations"])}),
+        (
+            {"executor": TRADING, "signals": GENERAL, "features": GENERAL, "feed": GENERAL},
+            {
+                "executor": ({"pool": "trading"}, TRADING["tolerations"]),
+                **{part: ({"pool": "general"}, None) for part in ("signals", "features", "feed")},
+            },
+        ),
+    ],
+)
+def test_each_part_runs_where_it_is_placed(placement: dict[str, Any], placed: dict[str, Any]) -> None:
+    under = OperatorConfig.model_validate({**LIVE.model_dump(mode="json"), "placement": placement})
+    wanted = [*planned(BOTH, under).apply, *strategies.plan(BOTH, "momentum", under, NOW).apply]
+    wanted += policies.plan(BOTH, "paper", under, NOW).apply
+    specs = {
+        o["metadata"]["labels"]["app.kubernetes.io/name"]: o["spec"]["template"]["spec"]
+        for o in wanted
+        if o["kind"] in ("Deployment", "StatefulSet")
+    }
+    assert set(specs) == set(PARTS)
+    for part, spec in specs.items():
+        assert (spec.get("nodeSelector"), spec.get("tolerations")) == placed.get(part, (None, None)), part
+
+
+@pytest.mark.parametrize("of", [LIVE, TRY_OUT], ids=["market", "replay"])
+@pytest.mark.parametrize("named", [[], ["pull"], ["pull", "mirror"]])
+def test_every_pod_names_the_secrets_of_the_registries(of: OperatorConfig, named: list[str]) -> None:
+    under = of.model_copy(update={"pull_secrets": named})
+    wanted = [*planned(EVERYBODY_READY, under).apply, *strategies.plan(EVERYBODY_READY, "momentum", under, NOW).apply]
+    wanted += policies.plan(EVERYBODY_READY, "paper", under, NOW).apply
+    specs = {
+        o["metadata"]["labels"]["app.kubernetes.io/name"]: o["spec"]["template"]["spec"]
+        for o in wanted
+        if o["kind"] in ("Deployment", "StatefulSet", "Job")
+    }
+    assert set(specs) == set(PARTS)
+    for part, spec in specs.items():
+        # What is empty is left out: the API server would drop it.
+        assert spec.get("imagePullSecrets") == ([{"name": name} for name in named] or None), part
+
+
 def empty(value: Any, path: str = "") -> list[str]:
     """Where a list, a text or a null stands that an API server drops."""
     if isinstance(value, dict):

@@ -67,7 +67,8 @@ class Attempt:
         """Seconds until the next attempt may begin."""
         if self.job is None:
             return 0.0
-        pause = min(FIRST_WAIT_S * 2.0 ** (self.number - 1), LAST_WAIT_S)
+        # In whole numbers: a float overflows after a thousand attempts.
+        pause: float = min(FIRST_WAIT_S * 2 ** (self.number - 1), LAST_WAIT_S)
         return pause - (now.timestamp() - float(self.job["ended"]))
 
 
@@ -185,7 +186,7 @@ def model_ready(strategy: Strategy, world: World, config: OperatorConfig, now: s
         )
         until = datetime.fromtimestamp(wanted.until / 1e9, tz=UTC).strftime("%Y-%m-%d")
         return true("ModelReady", "Trained", f"version {newest.number} of model {wanted.model}, trained until {until}")
-    what = _meanwhile(wanted, attempt, world)
+    what = _meanwhile(wanted, attempt, world, now)
     if usable:
         return true(
             "ModelReady", f"Re{what.reason[0].lower()}{what.reason[1:]}", f"the earlier version stays; {what.message}"
@@ -193,7 +194,7 @@ def model_ready(strategy: Strategy, world: World, config: OperatorConfig, now: s
     return what
 
 
-def _meanwhile(wanted: Wanted, attempt: Attempt, world: World) -> Condition:
+def _meanwhile(wanted: Wanted, attempt: Attempt, world: World, now: str) -> Condition:
     for name in ("ray", "mlflow"):
         heard = world.get("Heard", name)
         if heard is None or heard["problem"]:
@@ -208,6 +209,9 @@ def _meanwhile(wanted: Wanted, attempt: Attempt, world: World) -> Condition:
         return false(
             "ModelReady", "Training", f"Ray job {job['metadata']['name']}: {job['progress'] or attempt.status.lower()}"
         )
+    if attempt.status not in _FAILED and parsed(now).timestamp() - job["ended"] < FIRST_WAIT_S:  # Ray told first
+        why = f"Ray job {job['metadata']['name']} ended well; its version has not come to services.mlflow yet"
+        return false("ModelReady", "Training", why)
     wait = max(0, round(attempt.wait_s(datetime.fromtimestamp(job["ended"], tz=UTC))))
     if attempt.status in _FAILED:
         why = job["lines"] or job["message"] or "it said nothing"

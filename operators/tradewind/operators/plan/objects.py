@@ -82,7 +82,7 @@ def signals(document: Object, workload: Workload, config: OperatorConfig, of: st
     text = json.dumps(workload.config, sort_keys=True)
     # An intent says which generation its process was started under; a limit alone needs no new process.
     fixed = {key: value for key, value in workload.config.items() if key != "policy_generation"}
-    volumes = podspec.Volumes().config(name).certificates(config)
+    volumes = podspec.Volumes().config(name).certificates(config, predictor=True)
     container = {
         "name": "signals",
         "image": config.images.executor,

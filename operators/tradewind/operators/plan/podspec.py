@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tradewind.operators.config import BROKER_CA, BUS_CA, CA_FILE, OperatorConfig, PodPart
+from tradewind.operators.config import (
+    BROKER_CA,
+    BUS_CA,
+    CA_FILE,
+    PREDICTOR_CA,
+    Authority,
+    OperatorConfig,
+    Placement,
+    PodPart,
+)
 from tradewind.operators.plan.model import LABEL_MANAGED, MANAGER, Object
 from tradewind.planning.pods import DATA_DIR, PROBES_PORT
 
@@ -36,8 +45,15 @@ _POD: dict[str, Any] = {
 
 def pod(part: PodPart, config: OperatorConfig) -> dict[str, Any]:
     """The specification that every pod of a part begins with."""
-    chosen_class = config.priority_classes.get(part)
-    return {**_POD, **({"priorityClassName": chosen_class} if chosen_class else {})}
+    placed = config.placement.get(part, Placement())
+    chosen_by_installation = {
+        "priorityClassName": config.priority_classes.get(part),
+        "nodeSelector": placed.node_selector,
+        "tolerations": placed.tolerations,
+        "imagePullSecrets": [{"name": name} for name in config.pull_secrets],
+    }
+    # What is empty is left out: the API server drops it, and then it would differ for ever.
+    return {**_POD, **{key: value for key, value in chosen_by_installation.items() if value}}
 
 
 def labels(part: str, instance: str, **own: str) -> dict[str, str]:
@@ -106,6 +122,13 @@ PROBED: dict[str, Any] = {
 }
 
 
+def _certificate(of: Authority) -> Object:
+    items = [{"key": of.key, "path": CA_FILE}]
+    if of.secret:
+        return {"secret": {"secretName": of.secret, "items": items}}
+    return {"configMap": {"name": of.config_map, "items": items}}
+
+
 class Volumes:
     """The volumes of a pod, and where its container has them."""
 
@@ -123,17 +146,15 @@ class Volumes:
         """The process's configuration."""
         return self.add("config", CONFIG_DIR, {"configMap": {"name": config_map}})
 
-    def certificates(self, config: OperatorConfig, *, broker: bool = False) -> Volumes:
+    def certificates(self, config: OperatorConfig, *, broker: bool = False, predictor: bool = False) -> Volumes:
         """The CAs that the installation names."""
-        kafka = config.services.kafka
-        if kafka is not None and kafka.ca is not None:
-            items = [{"key": kafka.ca.key, "path": CA_FILE}]
-            if kafka.ca.secret:
-                self.add("bus-ca", BUS_CA, {"secret": {"secretName": kafka.ca.secret, "items": items}})
-            else:
-                self.add("bus-ca", BUS_CA, {"configMap": {"name": kafka.ca.config_map, "items": items}})
-        if broker and config.services.broker_ca:
-            self.add("broker-ca", BROKER_CA, {"configMap": {"name": config.services.broker_ca}})
+        services = config.services
+        if services.kafka is not None and services.kafka.ca is not None:
+            self.add("bus-ca", BUS_CA, _certificate(services.kafka.ca))
+        if broker and services.broker_ca:
+            self.add("broker-ca", BROKER_CA, {"configMap": {"name": services.broker_ca}})
+        if predictor and services.predictor_ca is not None:
+            self.add("predictor-ca", PREDICTOR_CA, _certificate(services.predictor_ca))
         return self
 
     def data(self, config: OperatorConfig) -> Volumes:
