@@ -291,9 +291,10 @@ class Rig:
 
     def settled(self, intents: set[str]) -> bool:
         """Every intent has its verdict and every order has ended."""
+        decided = set(self.verdicts())  # first: an order stands in the journal with its verdict
         last = {r["client_order_id"]: r["state"] for r in self.records("order")}
         done = {trading_pb2.ORDER_STATE_FILLED, trading_pb2.ORDER_STATE_CANCELED, trading_pb2.ORDER_STATE_REJECTED}
-        return intents <= set(self.verdicts()) and all(state in done for state in last.values())
+        return intents <= decided and all(state in done for state in last.values())
 
     def logs(self) -> str:
         """The last words of each process."""

@@ -2,20 +2,76 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
-from tests.cluster.installation import Installation, installed
+from tests.cluster.installation import EXAMPLE, Installation, installed, load_images
 from tests.cluster.node import given_node, own_node
 from tests.cluster.plane import CHART, ROOT, TOOLS, Cluster, binaries
 
 __all__ = ["CHART", "ROOT", "TOOLS", "Cluster"]
+
+BROUGHT = (CHART / "crds", CHART / "templates" / "admission.yaml", CHART / "templates" / "people.yaml")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("KUBECONFIG"):
+        for item in items:
+            if "ours" in item.keywords:
+                item.add_marker(pytest.mark.skip("needs processes of a cluster on this machine: without KUBECONFIG"))
+
+
+@contextmanager
+def defined(cluster: Cluster) -> Iterator[None]:
+    """A given cluster with the definitions, admission policies and roles of people: none before, none afterwards.
+
+    Workers share it: the first brings them, the last takes them away.
+    """
+    lock = Path(tempfile.gettempdir()) / f"tradewind-{hashlib.sha256(bytes(cluster.kubeconfig)).hexdigest()[:16]}"
+    with lock.with_suffix(".turn").open("w") as turn, lock.with_suffix(".users").open("w") as users:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if alone(users):
+            there = cluster.run("get", "crd", "strategies.tradewind.dev", "--output=name")
+            assert there.returncode != 0, "the cluster has Tradewind's definitions: give one without"
+            define(cluster)
+        fcntl.flock(users, fcntl.LOCK_SH)
+        fcntl.flock(turn, fcntl.LOCK_UN)
+        yield
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if alone(users):
+            for path in BROUGHT:
+                cluster.ok("delete", "--ignore-not-found", "-f", str(path))
+
+
+def alone(users: IO[str]) -> bool:
+    """Whether no other worker uses it; then none comes before this one shares it or is gone."""
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def define(cluster: Cluster) -> None:
+    # The definitions are longer than what client-side apply can note in an annotation of its own.
+    cluster.ok("apply", "--server-side", "-f", str(BROUGHT[0]))
+    cluster.ok("wait", "--for=condition=Established", "--timeout=100s", "-f", str(BROUGHT[0]))
+    for path in BROUGHT[1:]:
+        cluster.ok("apply", "--server-side", "-f", str(path))
+    cluster.ok(
+        "wait", "--for=jsonpath={.status.typeChecking}", "--timeout=100s", "validatingadmissionpolicies", "--all"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -32,15 +88,12 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[st
             up = subprocess.run([TOOLS / "up", state], check=True, stdout=subprocess.PIPE, text=True)
             kubeconfig = Path(up.stdout.strip())
         plain = Cluster(kubectl, kubeconfig, "default", state)
-        # The definitions are longer than what client-side apply can note in an annotation of its own.
-        plain.ok("apply", "--server-side", "-f", str(CHART / "crds"))
-        plain.ok("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CHART / "crds"))
-        for name in ("admission", "people"):
-            plain.ok("apply", "--server-side", "-f", str(CHART / "templates" / f"{name}.yaml"))
-        plain.ok(
-            "wait", "--for=jsonpath={.status.typeChecking}", "--timeout=30s", "validatingadmissionpolicies", "--all"
-        )
-        yield kubectl, kubeconfig, state
+        if state is None:
+            with defined(plain):
+                yield kubectl, kubeconfig, state
+        else:
+            define(plain)
+            yield kubectl, kubeconfig, state
     finally:
         if state is not None:
             subprocess.run([TOOLS / "down", state], check=True)
@@ -56,6 +109,24 @@ def cluster(control_plane: tuple[str, Path, Path | None]) -> Iterator[Cluster]:
     cluster.ok("delete", "namespace", cluster.namespace, "--wait=false")
 
 
+@pytest.fixture
+def plane(tmp_path: Path) -> Iterator[Cluster]:
+    """An API server of the test's own. Nothing of Tradewind is on it, so that helm owns all."""
+    try:
+        up = subprocess.run([TOOLS / "up", tmp_path], check=True, stdout=subprocess.PIPE, text=True)
+        yield Cluster(str(binaries() / "kubectl"), Path(up.stdout.strip()), "here", tmp_path)
+    finally:
+        subprocess.run([TOOLS / "down", tmp_path], check=True)
+
+
+@pytest.fixture(scope="module")
+def followers() -> Iterator[None]:
+    """Followers ask the executor at a port that is the same everywhere: one module of one worker at a time has any."""
+    with (Path(tempfile.gettempdir()) / "tradewind-followers.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster with a node: $KUBECONFIG's, or one booted here."""
@@ -65,7 +136,15 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def installation(node: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """Tradewind as helm installs it."""
-    with installed(node, tmp_path_factory.mktemp("installation")) as made:
+def images(node: Cluster) -> None:
+    """What the node's pods are made of."""
+    load_images(node)
+
+
+@pytest.fixture(scope="session")
+def installation(
+    node: Cluster, images: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    """Tradewind as helm installs it; one with another example (by `indirect`) begins when this one is gone."""
+    with installed(node, tmp_path_factory.mktemp("installation"), getattr(request, "param", EXAMPLE)) as made:
         yield made

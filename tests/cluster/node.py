@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from tests.cluster.plane import ROOT, TOOLS, Cluster, binaries
 
 NAMESPACE = "tradewind"
 STORAGE_CLASS = "tradewind-tests"
-VOLUMES = 12
+VOLUMES = 24  # of two installations, one after the other
 
 
 @contextmanager
@@ -54,6 +54,17 @@ def leftovers(state: Path) -> list[str]:
             continue
         if str(state) in told and "pytest" not in told:
             found.append(told)
+    return found
+
+
+def processes(of: str) -> dict[int, str]:
+    """Command lines, by process id, of those whose control group has `of`, say a pod's uid, in its path."""
+    found = {}
+    for directory in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if of in (directory / "cgroup").read_text():
+                told = (directory / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                found[int(directory.name)] = told
     return found
 
 

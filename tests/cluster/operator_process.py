@@ -62,7 +62,7 @@ class Process:
     def get(self, path: str) -> tuple[int, str]:
         """Status and text of its health server."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=60) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -123,6 +123,13 @@ def as_account(cluster: Cluster, account: str, directory: Path) -> Path:
     path = directory / account
     path.write_text(json.dumps(told))
     return path
+
+
+def write_whole(path: Path, text: str) -> None:
+    """As an executor writes what it says: who reads it at any moment reads one text or the other."""
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.replace(path)
 
 
 def eventually(what: Callable[[], Any], within_s: float = 120) -> Any:

@@ -59,6 +59,13 @@ class Cluster:
         found: dict[str, Any] = json.loads(self.ok("get", kind, name, "-o", "json", *arguments))
         return found
 
+    def audited(self) -> list[dict[str, Any]]:
+        """What the API server was asked for in this namespace, as `tools/cluster/up` has it audited."""
+        if self.state is None:
+            return []
+        entries = [json.loads(line) for line in (self.state / "audit.log").read_text().splitlines()]
+        return [e for e in entries if e.get("objectRef", {}).get("namespace") == self.namespace]
+
 
 @cache
 def binaries(*options: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -17,9 +18,9 @@ def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([binaries("--node") / "helm", *arguments], capture_output=True, text=True, timeout=120)
 
 
-def render(values: list[str], *more: str) -> list[dict[str, Any]]:
+def render(values: list[str], *more: str, chart: Path = CHART) -> list[dict[str, Any]]:
     told = [part for value in values for part in ("--set", value)]
-    done = helm("template", "tradewind", str(CHART), "--namespace=here", *told, *more)
+    done = helm("template", "tradewind", str(chart), "--namespace=here", *told, *more)
     assert done.returncode == 0, done.stderr
     return [document for document in yaml.safe_load_all(done.stdout) if document]
 
@@ -41,11 +42,16 @@ def labelled(documents: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         for d in documents
         if pods([d])
     }
+    for document in filter(lambda o: pods([o]), planned(documents)):
+        made[document["metadata"]["labels"]["app.kubernetes.io/name"]] = pods([document])
+    return {name: next(iter(specs.values())) for name, specs in made.items()}
+
+
+def planned(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the operator of an installation makes of a RiskPolicy and a Strategy."""
     told = found(documents, "ConfigMap", "tradewind-operator")["data"]["operator.json"]
     config = OperatorConfig.model_validate_json(told)
     of = world(policy(), strategy())
     plans = [policies.plan(of, "paper", config, NOW), strategies.plan(of, "momentum", config, NOW)]
     plans.append(shared.plan(of, shared.SHARED.name, config, NOW))
-    for document in (o for plan in plans for o in plan.apply if pods([o])):
-        made[document["metadata"]["labels"]["app.kubernetes.io/name"]] = pods([document])
-    return {name: next(iter(specs.values())) for name, specs in made.items()}
+    return [o for plan in plans for o in plan.apply]

@@ -9,12 +9,12 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import grpc
 
 from tests.cluster.installation import Installation
+from tests.cluster.node import processes
 from tests.cluster.test_restarts import restart
 from tradewind.v1.prediction_pb2 import HealthRequest
 from tradewind.v1.prediction_pb2_grpc import PredictionStub
@@ -28,6 +28,9 @@ PROCESSES = {
     "kafka": "kafka.Kafka",
 }
 API = "kube-apiserver"
+# Who watches the API server waits longer for it after each death, up to a minute, and forgets that only after two
+# minutes without one (client-go's reflectors); rounds come faster than that.
+WATCHERS = ("kube-controller-manager", "kube-scheduler", "kube-proxy")
 PARTS = (*PROCESSES, API)
 AGAIN_WITHIN_S = 300.0
 
@@ -44,12 +47,21 @@ class Storm:
     """Strikes an installation with trading under way."""
 
     def __init__(self, installation: Installation) -> None:
-        assert installation.cluster.state is not None, "it kills processes of this machine: run it without KUBECONFIG"
+        assert installation.cluster.state is not None
         self._made = installation
         self._state = installation.cluster.state
+        self._api_died = False
 
     def strike(self, seed: int) -> dict[str, Any]:
-        """One round: kill -9 each, then seconds from the last until everything but Ray, and Ray, are as before."""
+        """One round: kill -9 each, then seconds from the last until everything but Ray, and Ray, are as before.
+
+        Each begins with Kubernetes' own controllers as on the first day.
+        """
+        if self._api_died:
+            for watcher in WATCHERS:
+                restart(self._state, watcher, down_s=0)
+            self._until(time.monotonic(), self._predicts)
+            self._until(time.monotonic(), lambda: self._as_before({}))
         restarts = {part: self._restarts(part) for part in PARTS}
         killed: dict[str, int] = {}
         for pause, part in blows(seed):
@@ -57,6 +69,7 @@ class Storm:
             if self._kill(part):
                 killed[part] = restarts[part]
         last = time.monotonic()
+        self._api_died = API in killed
         ours = self._until(last, lambda: self._as_before(killed))
         ray = self._until(last, self._predicts)
         return {"seed": seed, "killed": sorted(killed), "ready_s": ours, "ray_s": ray if "ray" in killed else None}
@@ -66,7 +79,7 @@ class Storm:
         if part == API:
             restart(self._state, API, down_s=1)
             return True
-        found = self._pids(part)
+        found = self.processes(part)
         for pid in found:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -76,15 +89,9 @@ class Storm:
         """How often its container was started again."""
         return sum(c["restartCount"] for pod in self._pods() or [] if _part(pod) == part for c in _containers(pod))
 
-    def _pids(self, part: str) -> set[int]:
+    def processes(self, part: str) -> set[int]:
         """Its processes now; none while it isn't there."""
-        found = set()
-        for directory in Path("/proc").glob("[0-9]*"):
-            with suppress(FileNotFoundError, ProcessLookupError):
-                told = (directory / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                if PROCESSES[part] in told and "kubepods" in (directory / "cgroup").read_text():
-                    found.add(int(directory.name))
-        return found
+        return {pid for pid, told in processes("kubepods").items() if PROCESSES[part] in told}
 
     def _until(self, since: float, reached: Callable[[], bool]) -> float:
         while not reached():

@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -18,8 +19,12 @@ from tests.cluster.rendering import found, helm, labelled, pods, render
 from tradewind.console.default_features import default_features
 from tradewind.execution.venue.config import VenueConfig
 from tradewind.operators.config import OperatorConfig
+from tradewind.planning.local import ALPACA
 from tradewind.streaming.features.config import StoreConfig
+from tradewind.streaming.news.alpaca import STREAM_URL as NEWS_URL
 from tradewind.streaming.recorder.config import RecorderConfig
+from tradewind.streaming.sources.alpaca_rest import DATA_URL
+from tradewind.streaming.sources.alpaca_stream import STREAM_URL
 
 NAME = "app.kubernetes.io/name"
 ELSEWHERE = [
@@ -50,7 +55,15 @@ SETS: dict[str, list[str]] = {
         "kafka.security.ca.configMap=brokers",
     ],
     "a certificate of one's own": ["kafka.security.tlsSecret=kafka-certificate"],
+    "predictions over TLS": ["predictor.tls.secretName=predictor", "data.dataset=megacap"],
+    "predictions over TLS elsewhere": [*ELSEWHERE, "predictor.tls.secretName=predictor"],
     "bare": ["networkPolicy.enabled=false", "podDisruptionBudget.enabled=false", "recorder.enabled=false"],
+    "nodes of their own": [
+        "nodeSelector.pool=general",
+        "executor.nodeSelector.pool=trading",
+        "executor.tolerations[0].key=trading",
+        "executor.tolerations[0].operator=Exists",
+    ],
     "s3": [
         "mlflow.artifacts=s3://models/here",
         "mlflow.envSecret=s3",
@@ -69,18 +82,23 @@ BAD = {
     "data.size=ten": "data/size",
     "postgres.user=a;b": "postgres/user",
     "images.prefix=registry.example": "images/prefix",
+    "images.pullSecrets[0].nam=pull": "'nam' not allowed",
     "venue.startingCash=lots": "venue/startingCash",
     "monitoring.serviceMonitor=true": "'serviceMonitor' not allowed",
     "monitoring.interval=0s": "monitoring/interval",
+    "networkPolicy.cilium.hosts.feed={https://rss.example}": "networkPolicy/cilium/hosts/feed",
+    "networkPolicy.cilium.hosts.signals={a.example}": "'signals' not allowed",
+    "executor.tolerations[0].efect=NoSchedule": "'efect' not allowed",
     "kafka.security.userPrefix=a b": "kafka/security/userPrefix",
 }
 
 
 # Whose kinds an API server need not know.
+CILIUM = ["networkPolicy.cilium.enabled=true"]
 MONITORED = ["monitoring.podMonitor=true", "monitoring.prometheusRule=true", "monitoring.dashboards=true"]
 
 
-@pytest.mark.parametrize("values", [*SETS.values(), MONITORED], ids=[*SETS, "monitored"])
+@pytest.mark.parametrize("values", [*SETS.values(), MONITORED, CILIUM], ids=[*SETS, "monitored", "cilium"])
 def test_helm_finds_nothing_wrong(values: list[str]) -> None:
     told = [part for value in values for part in ("--set", value)]
     done = helm("lint", "--strict", str(CHART), *told)
@@ -176,6 +194,42 @@ def test_priority_classes_are_the_cluster_s_where_it_has_some() -> None:
     assert labelled(documents)["executor"]["priorityClassName"] == "first"
 
 
+def test_executors_run_on_nodes_of_their_own_where_the_values_say_so() -> None:
+    made = labelled(render([*SETS["nodes of their own"], "ray.workers.replicas=1"]))
+    executor = made.pop("executor")
+    assert executor["nodeSelector"] == {"pool": "trading"}
+    assert executor["tolerations"] == [{"key": "trading", "operator": "Exists"}]
+    assert set(made) >= {"signals", "features", "feed", "kafka", "ray", "mlflow", "operator"}
+    assert {name for name, pod in made.items() if pod["nodeSelector"] != {"pool": "general"}} == set()
+    assert {name for name, pod in made.items() if "tolerations" in pod} == set()
+
+
+def test_executors_run_where_everything_runs_unless_the_values_say_otherwise() -> None:
+    general = ["nodeSelector.pool=general", "tolerations[0].key=shared", "tolerations[0].operator=Exists"]
+    made = labelled(render(general))
+    placed = ({"pool": "general"}, [{"key": "shared", "operator": "Exists"}])
+    assert {name for name, pod in made.items() if (pod["nodeSelector"], pod["tolerations"]) != placed} == set()
+
+
+def test_every_pod_may_get_its_image_from_a_registry_of_one_s_own() -> None:
+    made = labelled(
+        render([*SETS["a registry of one's own"], "images.pullSecrets[1].name=mirror", "venue.enabled=true"])
+    )
+    assert set(made) >= {
+        "executor",
+        "signals",
+        "features",
+        "feed",
+        "kafka",
+        "ray",
+        "venue",
+        "provision",
+        "install-test",
+    }
+    secrets = [{"name": "pull"}, {"name": "mirror"}]
+    assert {name for name, pod in made.items() if pod.get("imagePullSecrets") != secrets} == set()
+
+
 def test_whoever_speaks_to_ray_has_its_token() -> None:
     made = pods(render(SETS["learning"]))
     for name in ("tradewind-ray", "tradewind-operator"):
@@ -208,9 +262,64 @@ def test_only_executors_and_feeds_have_a_way_out() -> None:
     assert sorted(out) == ["executor", "feed"]
 
 
-def test_policies_name_pods_that_somebody_makes() -> None:
-    documents = render([*SETS["trying out"], *SETS["learning"]])
-    policies = [d["spec"] for d in documents if d["kind"] == "NetworkPolicy"]
+def test_with_cilium_the_way_out_is_by_host_name_alone() -> None:
+    """In its own words; no plain policy leads out any more, for what any policy allows is allowed."""
+    of = {"app.kubernetes.io/part-of": "tradewind"}
+    out = {"ports": [{"port": "443", "protocol": "TCP"}]}
+    feed = "networkPolicy.cilium.hosts.feed={data.alpaca.markets,*.example}"
+    documents = render([*CILIUM, feed, "networkPolicy.apiServerPorts={6443}"])
+    made = {d["metadata"]["name"]: d["spec"] for d in documents if d["kind"] == "CiliumNetworkPolicy"}
+    assert made.pop("tradewind-dns") == {
+        "endpointSelector": {"matchLabels": of},
+        "egress": [
+            {
+                "toEndpoints": [
+                    {"matchLabels": {"k8s:io.kubernetes.pod.namespace": "kube-system", "k8s:k8s-app": "kube-dns"}}
+                ],
+                # Addresses are known of names that were looked up within its sight.
+                "toPorts": [{"ports": [{"port": "53", "protocol": "ANY"}], "rules": {"dns": [{"matchPattern": "*"}]}}],
+            }
+        ],
+    }
+    assert made.pop("tradewind-way-out-executor") == {
+        "endpointSelector": {"matchLabels": {**of, NAME: "executor"}},
+        "egress": [
+            {
+                "toFQDNs": [{"matchName": "paper-api.alpaca.markets"}, {"matchName": "api.alpaca.markets"}],
+                "toPorts": [out],
+            }
+        ],
+    }
+    assert made.pop("tradewind-way-out-feed") == {
+        "endpointSelector": {"matchLabels": {**of, NAME: "feed"}},
+        "egress": [
+            {"toFQDNs": [{"matchName": "data.alpaca.markets"}, {"matchPattern": "*.example"}], "toPorts": [out]}
+        ],
+    }
+    assert made.pop("tradewind-api-server") == {
+        "endpointSelector": {
+            "matchLabels": of,
+            "matchExpressions": [{"key": NAME, "operator": "In", "values": ["operator", "executor"]}],
+        },
+        "egress": [{"toEntities": ["kube-apiserver"], "toPorts": [{"ports": [{"port": "6443", "protocol": "TCP"}]}]}],
+    }
+    assert made == {}
+    plain = [rule for d in documents if d["kind"] == "NetworkPolicy" for rule in d["spec"].get("egress", [])]
+    assert plain == [{"to": [{"podSelector": {"matchLabels": of}}]}]
+
+
+def test_the_hosts_let_out_to_by_default_are_those_that_the_processes_ask() -> None:
+    hosts = yaml.safe_load((CHART / "values.yaml").read_text())["networkPolicy"]["cilium"]["hosts"]
+    asked = {"executor": list(ALPACA.values()), "feed": [DATA_URL, STREAM_URL, NEWS_URL]}
+    assert {part: set(known) for part, known in hosts.items()} == {
+        part: {urlsplit(url).hostname for url in urls} for part, urls in asked.items()
+    }
+
+
+@pytest.mark.parametrize("more", [[], CILIUM], ids=["plain", "cilium"])
+def test_policies_name_pods_that_somebody_makes(more: list[str]) -> None:
+    documents = render([*SETS["trying out"], *SETS["learning"], *more])
+    policies = [d["spec"] for d in documents if d["kind"].endswith("NetworkPolicy")]
     named = set(_named(policies))
     assert "executor" in named
     assert named - set(labelled(documents)) == set()
@@ -236,8 +345,29 @@ def test_the_chart_is_packaged_with_its_definitions(tmp_path: Path) -> None:
     with tarfile.open(next(tmp_path.glob("tradewind-*.tgz"))) as packed:
         names = set(packed.getnames())
     wanted = ["crds/riskpolicies.yaml", "crds/strategies.yaml", "files/install-test.py", "files/default-features.json"]
-    wanted += ["files/alerts.yaml", "files/dashboard.json"]
+    wanted += ["files/alerts.yaml", "files/dashboard.json", "files/predictor/haproxy.cfg", "files/predictor/run.sh"]
     assert {f"tradewind/{name}" for name in wanted} <= names
+
+
+def test_skaffold_builds_what_it_installs() -> None:
+    """Each artifact is a target of the Dockerfile, and the chart takes each image by the value that it is given."""
+    told = yaml.safe_load((ROOT / "skaffold.yaml").read_text())
+    artifacts = {a["image"]: a["docker"] for a in told["build"]["artifacts"]}
+    (release,) = told["deploy"]["helm"]["releases"]
+    assert ROOT / release["chartPath"] == CHART
+    for docker in artifacts.values():
+        assert f" AS {docker['target']}\n" in (ROOT / docker["dockerfile"]).read_text()
+    names = {f"{{{{.IMAGE_FULLY_QUALIFIED_{image.replace('/', '_')}}}}}": image for image in artifacts}
+    images = {value: names.pop(template) for value, template in release["setValueTemplates"].items()}
+    assert names == {}
+    switches = [f"{value}={str(on).lower()}" for value, on in release["setValues"].items()]
+    documents = render([*switches, *(f"{value}={image}:built" for value, image in images.items())])
+    used = {c["image"] for pod in pods(documents).values() for c in pod["containers"]}
+    config = OperatorConfig.model_validate_json(
+        found(documents, "ConfigMap", "tradewind-operator")["data"]["operator.json"]
+    )
+    used |= set(config.images.model_dump().values())
+    assert {f"{image}:built" for image in artifacts} <= used
 
 
 def test_the_values_on_the_page_are_taken(tmp_path: Path) -> None:

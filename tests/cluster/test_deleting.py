@@ -14,11 +14,12 @@ import yaml
 
 from tests.cluster.conftest import Cluster
 from tests.cluster.manifests import RISK_POLICY, STRATEGY, changed
-from tests.cluster.operator_process import OperatorProcess, Process, as_account, eventually
+from tests.cluster.operator_process import OperatorProcess, Process, as_account, eventually, write_whole
 from tradewind.execution.executor.config import ExecutorConfig
 from tradewind.operators.plan.model import FINALIZER
 from tradewind.planning.pods import EXECUTOR_METRICS_PORT
 
+pytestmark = pytest.mark.usefixtures("followers")
 FLATTENS = changed(STRATEGY, spec__onDelete="Flatten")
 UID = r"jsonpath={.metadata.uid}"
 
@@ -78,7 +79,8 @@ class Executor(threading.Thread):
             holds = self.left[:2] != (0, 0) and known - now
             known = known if holds else now
             problem = "engine.strategies: one still has a position" if holds else ""
-            self._told.write_text(json.dumps({"generation": 1, "problem": problem, "pid": 1, "cpus": [0], "of": 2}))
+            told = {"generation": 1, "problem": problem, "pid": 1, "cpus": [0], "of": 2}
+            write_whole(self._told, json.dumps(told))
 
 
 @pytest.fixture
@@ -146,7 +148,7 @@ def test_a_strategy_goes_when_its_executor_has_done_what_it_says(cluster: Cluste
 def test_a_policy_and_its_executor_wait_for_the_strategy(cluster: Cluster, executor: Executor) -> None:
     documents = yaml.safe_dump_all([FLATTENS, RISK_POLICY])
     # The API server sees the first deletion by a watch; the second try is after that.
-    eventually(lambda: cluster.run("delete", "-f", "-", "--wait=false", given=documents).returncode == 0, 10)
+    eventually(lambda: cluster.run("delete", "-f", "-", "--wait=false", given=documents).returncode == 0)
     eventually(lambda: waits(cluster) == "Flattening")
     assert "deletionTimestamp" in cluster.get("riskpolicy", "paper")["metadata"]
     assert not gone(cluster, "statefulset/executor-paper")
@@ -160,9 +162,9 @@ def test_a_policy_and_its_executor_wait_for_the_strategy(cluster: Cluster, execu
 def test_a_policy_that_waits_is_in_force_until_the_last_strategy_is_gone(cluster: Cluster, executor: Executor) -> None:
     cluster.apply(changed(RISK_POLICY, spec__onDelete="Wait"))
     cluster.ok("delete", "riskpolicy", "paper", "--wait=false")
-    cluster.ok("wait", "--for=condition=Deleted=False", "--timeout=30s", "riskpolicy/paper")
+    cluster.ok("wait", "--for=condition=Deleted=False", "--timeout=100s", "riskpolicy/paper")
     assert "until the last of its strategies is gone: momentum" in cluster.ok("describe", "riskpolicy", "paper")
-    cluster.ok("wait", "--for=condition=RiskBound", "--timeout=5s", "strategy/momentum")
+    cluster.ok("wait", "--for=condition=RiskBound", "--timeout=60s", "strategy/momentum")
     assert list(executor.strategies().values()) == [None]
     executor.left = (0, 0, "")
     cluster.ok("delete", "strategy", "momentum")

@@ -13,10 +13,12 @@ import pytest
 
 from tests.cluster.conftest import Cluster
 from tests.cluster.manifests import RISK_POLICY, STRATEGY, changed
-from tests.cluster.operator_process import OperatorProcess, Process, as_account, eventually
+from tests.cluster.operator_process import OperatorProcess, Process, as_account, eventually, write_whole
 from tradewind.execution.executor.config import ExecutorConfig
 from tradewind.operators.plan.noted import Note
 from tradewind.planning.legs import LEFT_SHARE
+
+pytestmark = pytest.mark.usefixtures("followers")
 
 
 @pytest.fixture
@@ -96,7 +98,8 @@ class Books(threading.Thread):
             config = told(self.out)
             missing = self.held - {strategy["uid"] for strategy in config.engine["strategies"]}
             problem = f"engine.strategies: {missing} still has a position" if missing else ""
-            self.record.write_text(json.dumps({"generation": config.policy_generation, "problem": problem, "pid": 1}))
+            said = {"generation": config.policy_generation, "problem": problem, "pid": 1}
+            write_whole(self.record, json.dumps(said))
 
 
 def strategies(out: Path) -> set[str]:
@@ -144,7 +147,7 @@ def test_the_executors_cpus_are_noted_on_its_pod(cluster: Cluster, follower: tup
     eventually(lambda: cluster.run("get", "pod", "executor-paper-0").returncode == 0)
     record = out.parent / "executors" / "paper.policy.json"
     record.parent.mkdir()
-    record.write_text(json.dumps({"generation": 1, "problem": "", "pid": 1, "cpus": [3], "of": 8}))
+    write_whole(record, json.dumps({"generation": 1, "problem": "", "pid": 1, "cpus": [3], "of": 8}))
     noted = r"jsonpath={.metadata.annotations.tradewind\.dev/executor}"
     note = eventually(lambda: cluster.ok("get", "pod", "executor-paper-0", "-o", noted))
     known = [cluster.get("strategy", "momentum")["metadata"]["uid"]]

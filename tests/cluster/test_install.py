@@ -1,4 +1,4 @@
-"""docs/install.md from its first command to its last, on a node: the example learns, serves and trades.
+"""The commands of docs/install.md, but for its shell blocks, on a node: the example learns, serves and trades.
 
 The tests follow the page's order, each from where the one before has left the release.
 """
@@ -6,17 +6,22 @@ The tests follow the page's order, each from where the one before has left the r
 from __future__ import annotations
 
 import json
+import os
 import re
 import select
 import subprocess
+import time
+import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
 
 import grpc
 import pytest
 
+from tests.cluster.books import agree, traded
 from tests.cluster.installation import (
+    ANSWERING,
+    EXAMPLE,
     FIRST_SEED,
     PAGE,
     RELEASE,
@@ -28,6 +33,7 @@ from tests.cluster.installation import (
     keeps,
     lines,
 )  # fmt: skip
+from tests.cluster.node import processes
 from tests.cluster.operator_process import eventually
 from tests.cluster.storm import Storm
 from tradewind.v1.prediction_pb2 import FeatureRow, HealthRequest, ListModelsRequest, PredictRequest
@@ -35,41 +41,10 @@ from tradewind.v1.prediction_pb2_grpc import PredictionStub
 
 pytestmark = [pytest.mark.node, pytest.mark.timeout(3600)]
 
-# What the venue has: orders by client order id, of which it takes none twice, with the quantity filled; positions.
-TRADED = """
-import json, os, ssl, urllib.parse, urllib.request
-keys = {f"APCA-API-{name}": os.environ[f"APCA_API_{name.replace('-', '_')}"] for name in ("KEY-ID", "SECRET-KEY")}
-trust = ssl.create_default_context(cafile="/run/tls/ca.crt")
-def get(path):
-    request = urllib.request.Request("https://localhost:8443" + path, headers=keys)
-    return json.load(urllib.request.urlopen(request, timeout=20, context=trust))
-def whole(quantity):
-    return round(float(quantity) * 10**9)
-orders, until = {}, ""
-while True:
-    page = get("/v2/orders?status=all&limit=500&direction=desc" + until)
-    if not {o["client_order_id"] for o in page} - set(orders):
-        break
-    orders.update({o["client_order_id"]: whole(o["filled_qty"]) for o in page})
-    until = "&until=" + urllib.parse.quote(page[-1]["submitted_at"])
-positions = {p["symbol"]: whole(p["qty"]) for p in get("/v2/positions")}
-print(json.dumps({"orders": orders, "positions": positions}))
-"""
-RECORDED = """
-import json, sqlalchemy
-address = json.load(open("/run/tradewind/config.json"))["sql"]
-with sqlalchemy.create_engine(address).connect() as connection:
-    def rows(query):
-        return [list(row) for row in connection.execute(sqlalchemy.text(query))]
-    orders = rows("SELECT client_order_id, filled_quantity_e9 FROM orders WHERE broker_order_id <> ''")
-    fills = rows("SELECT symbol, side, quantity_e9 FROM fills WHERE NOT internal")
-    print(json.dumps({"orders": orders, "fills": fills}))
-"""
-
 
 def test_every_shared_service_answers(installation: Installation) -> None:
     said = installation.said["helm test"]
-    assert [name for name in ("kafka", "postgres", "redis", "mlflow", "ray", "venue") if f"\n{name} " not in said] == []
+    assert [name for name in ANSWERING if f"\n{name} " not in said] == []
 
 
 def test_the_release_reads_well(installation: Installation) -> None:
@@ -123,33 +98,78 @@ def test_the_executor_is_alone_on_its_cpu(installation: Installation) -> None:
     assert [pod for pod, container in others if not executor.isdisjoint(installation.cpus(pod, container))] == []
 
 
+@pytest.mark.ours
+def test_no_process_of_another_pod_may_run_there(installation: Installation) -> None:
+    """As the kernel has it, of every pod; their sandboxes apart, which sleep, on all CPUs."""
+    executor = installation.cpus("pod/executor-paper-0", "executor")
+    own = installation.cluster.get("pod", "executor-paper-0")["metadata"]["uid"]
+    running = {pid: told for pid, told in processes("kubepods").items() if not told.startswith("/pause")}
+    others = {pid: told for pid, told in running.items() if pid not in processes(own)}
+    assert [
+        name
+        for name in ("kafka.Kafka", "postgres", "redis-server", "mlflow")
+        if not any(name in told for told in others.values())
+    ] == []
+    there = []
+    for pid, told in others.items():
+        with suppress(ProcessLookupError):
+            if not executor.isdisjoint(os.sched_getaffinity(pid)):
+                there.append(told)
+    assert there == []
+
+
+def test_operator_and_executor_carry_no_compiler_and_no_machine_learning(installation: Installation) -> None:
+    program = """
+import importlib.util, shutil
+programs = [p for p in ("cc", "gcc", "g++", "c++", "clang", "ld", "make", "cmake") if shutil.which(p)]
+modules = [m for m in ("ray", "mlflow", "lightgbm", "sklearn", "feast") if importlib.util.find_spec(m)]
+print(programs + modules)
+"""
+    for pod, container in ((installation.pods("operator")[0], ""), ("pod/executor-paper-0", "executor")):
+        assert installation.python(pod, program, container=container) == "[]\n", pod
+
+
+def refusals(installation: Installation, code: str) -> float:
+    """How many intents the executor has refused for this."""
+    address = installation.cluster.get("pod", "executor-paper-0")["status"]["podIP"]
+    told = urllib.request.urlopen(f"http://{address}:9103/metrics", timeout=10).read().decode()
+    found = re.search(rf'^tradewind_executor_rejections_total\{{account="paper",code="{code}"\}} (\S+)$', told, re.M)
+    return float(found[1]) if found else 0
+
+
+def test_a_limit_refuses_the_next_order(installation: Installation) -> None:
+    """From the patch to the first order that it refuses, with trading under way; a figure, not a limit of time."""
+
+    def patch(limit: str) -> None:
+        change = {"spec": {"limits": {"order": {"maxNotional": limit}}}}
+        installation.cluster.ok("patch", "riskpolicy", "paper", "--type=merge", f"--patch={json.dumps(change)}")
+
+    before = installation.cluster.get("riskpolicy", "paper")["spec"]["limits"]["order"]["maxNotional"]
+    refused = refusals(installation, "MAX_ORDER_NOTIONAL")
+    began = time.monotonic()
+    patch("1")
+    try:
+        eventually(lambda: refusals(installation, "MAX_ORDER_NOTIONAL") > refused, 60)
+        print(json.dumps({"limit_apply_to_refused_order_s": round(time.monotonic() - began, 2)}))
+    finally:
+        patch(before)
+
+
+@pytest.mark.ours
 def test_what_dies_comes_back_with_trading_under_way(installation: Installation) -> None:
     storm = Storm(installation)
     for seed in range(FIRST_SEED, FIRST_SEED + ROUNDS):
+        # It strikes while there is something to trade.
+        assert "completionTime" not in installation.cluster.get("job", "feed")["status"], f"before seed {seed}"
         print(json.dumps(storm.strike(seed)))
-    # It struck while there was something to trade.
-    assert "completionTime" not in installation.cluster.get("job", "feed")["status"]
 
 
 def test_what_was_traded_is_the_same_at_the_venue_and_on_record(installation: Installation) -> None:
     """After all those deaths: no order twice, none lost, and the same positions."""
-    waited = ("wait", "--for=condition=Complete", "job/feed", f"--timeout={2 * REPLAY_S}s")
-    assert installation.cluster.run(*waited, timeout_s=2 * REPLAY_S + 60).returncode == 0, installation.look()
-    venue, recorder = installation.pods("venue")[0], installation.pods("recorder")[0]
-
-    def traded() -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(installation.python(venue, TRADED))
-        return found
-
-    def recorded() -> dict[str, Any]:
-        told = json.loads(installation.python(recorder, RECORDED))
-        held: dict[str, int] = {}
-        for symbol, side, quantity in told["fills"]:
-            held[symbol] = held.get(symbol, 0) + (quantity if side == "BUY" else -quantity)
-        return {"orders": dict(told["orders"]), "positions": {s: quantity for s, quantity in held.items() if quantity}}
-
-    eventually(lambda: recorded() == traded(), 60)
-    assert len(traded()["orders"]) > 100
+    waited = ("wait", "--for=condition=Complete", "job/feed", f"--timeout={2 * REPLAY_S[EXAMPLE]}s")
+    assert installation.cluster.run(*waited, timeout_s=2 * REPLAY_S[EXAMPLE] + 60).returncode == 0, installation.look()
+    eventually(lambda: agree(installation), 60)
+    assert len(traded(installation)["orders"]) > 100
 
 
 def test_a_core_of_its_own_can_be_required(installation: Installation) -> None:

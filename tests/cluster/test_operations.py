@@ -8,12 +8,12 @@ import re
 import signal
 import time
 import urllib.request
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.installation import OPERATIONS, PAGE, RELEASE, SECTIONS, Installation, commands, lines
+from tests.cluster.node import processes
 from tests.cluster.operator_process import eventually
 
 pytestmark = [pytest.mark.node, pytest.mark.timeout(3600)]
@@ -33,16 +33,6 @@ def release(installation: Installation) -> Installation:
     if installation.cluster.run("get", "strategy/megacap-daily").returncode != 0:
         installation.follow(*commands(SECTIONS[1], PAGE))
     return installation
-
-
-def processes(uid: str, told: str) -> list[int]:
-    """Those of a pod on this machine whose command line has `told`."""
-    found = []
-    for directory in Path("/proc").glob("[0-9]*"):
-        with suppress(FileNotFoundError, ProcessLookupError):
-            if uid in (directory / "cgroup").read_text() and told in (directory / "cmdline").read_text():
-                found.append(int(directory.name))
-    return found
 
 
 def kill_switch(installation: Installation) -> bool:
@@ -93,6 +83,7 @@ def test_an_executor_goes_on_with_new_keys(release: Installation) -> None:
     eventually(lambda: release.condition("riskpolicy", "paper", "Ready").get("status") == "True")
 
 
+@pytest.mark.ours
 def test_a_second_operator_takes_over_and_writes_nothing(release: Installation) -> None:
     release.follow(*commands(GROWING, OPERATIONS))
     assert RELEASE in release.said["kubectl get"]
@@ -101,7 +92,8 @@ def test_a_second_operator_takes_over_and_writes_nothing(release: Installation) 
         return str(release.cluster.get("lease", f"{RELEASE}-operator")["spec"]["holderIdentity"])
 
     before, first = release.versions(), holder()
-    (pid,) = processes(release.cluster.get("pod", first)["metadata"]["uid"], "tradewind.operators.run")
+    of_pod = processes(release.cluster.get("pod", first)["metadata"]["uid"])
+    (pid,) = [pid for pid, told in of_pod.items() if "tradewind.operators.run" in told]
     os.kill(pid, signal.SIGSTOP)
     began = time.monotonic()
     eventually(lambda: holder() not in ("", first))
@@ -114,5 +106,6 @@ def test_a_second_operator_takes_over_and_writes_nothing(release: Installation) 
 
 
 def test_every_command_of_the_page_is_in_a_section_that_is_followed() -> None:
-    sections = (LOOKING, STOPPING, BACKUP, KEYS, GROWING)
-    assert sum(len(commands(section, OPERATIONS)) for section in sections) == len(lines(OPERATIONS.read_text())) >= 13
+    # tests/cluster/test_rollout_on_a_node.py follows the last.
+    sections = (LOOKING, STOPPING, BACKUP, KEYS, GROWING, "Going live")
+    assert sum(len(commands(section, OPERATIONS)) for section in sections) == len(lines(OPERATIONS.read_text())) >= 20

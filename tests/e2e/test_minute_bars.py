@@ -21,7 +21,7 @@ import pytest
 
 from tradewind.streaming.recorder import Repository
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(1500)]
+pytestmark = pytest.mark.timeout(1500)
 TRADEWIND = str(Path(sys.executable).parent / "tradewind")
 DOCUMENTS = """\
 apiVersion: tradewind.dev/v1alpha1

@@ -18,7 +18,7 @@ from tradewind.streaming.datasets import read_dataset
 
 ROOT = Path(__file__).parents[2]
 TRADEWIND = str(Path(sys.executable).parent / "tradewind")
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 
 def tradewind(*arguments: str, cwd: Path = ROOT) -> str:
@@ -62,11 +62,16 @@ def test_a_running_strategy_is_watched_halted_resumed_and_stopped(
 
     until("three fills", lambda: account().get("fills", 0) >= 3)
     assert "halt taken" in tradewind("halt", "--by", "a tester", "--reason", "drill", *state)
-    until("the switch", lambda: bool(account().get("kill_switch")))
-    halted = account()
+    halted: dict[str, Any] = {}
+
+    def switched() -> bool:
+        halted.update(account())
+        return bool(halted.get("kill_switch"))
+
+    until("the switch", switched)
     assert "drill" in halted["kill_reason"]
     # New bars go on arriving, and new intents with them; what they get is a refusal.
-    until("a refusal", lambda: bool(account()["rejected_intents"] > halted["rejected_intents"]))
+    until("a refusal", lambda: account().get("rejected_intents", 0) > halted["rejected_intents"])
 
     assert "resume taken" in tradewind("resume", "--by", "a tester", *state)
     until("the release", lambda: not account().get("kill_switch"))

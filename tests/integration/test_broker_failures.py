@@ -28,7 +28,7 @@ def alerts(rig: Rig) -> str:
 
 
 def test_a_broker_that_takes_no_orders_is_asked_for_none_until_a_trial_succeeds(tmp_path: Path) -> None:
-    with Rig(tmp_path, limits={"breaker": {"failures": 3, "pause": "3s"}}) as rig:
+    with Rig(tmp_path, limits={"breaker": {"failures": 3, "pause": "10s"}}) as rig:
         executor = rig.executor()
         executor.start()
         held = rig.want("MSFT", 10)

@@ -76,20 +76,22 @@ class Desk:
         )  # fmt: skip
         self.bus.publish("intents", "AAPL", intent)
 
+    def told(self) -> list[Any]:
+        """Every record of an order or of a refusal, as they came."""
+        return [record.message for record in self.bus.read("orders")]
+
     def orders(self) -> list[Any]:
         """The latest record of each order, in the order they were sent."""
-        messages: list[Any] = [record.message for record in self.bus.read("orders")]
-        return list({m.client_order_id: m for m in messages if m.client_order_id}.values())
+        return list({m.client_order_id: m for m in self.told() if m.client_order_id}.values())
 
     def refused(self) -> int:
         """How many intents were refused."""
-        messages: list[Any] = [record.message for record in self.bus.read("orders")]
-        return sum(not m.client_order_id and bool(m.code) for m in messages)
+        return sum(not m.client_order_id and bool(m.code) for m in self.told())
 
     def wait_for(self, what: Callable[[], bool], why: str) -> None:
         deadline = time.monotonic() + PATIENCE_S
         while not what():
-            assert time.monotonic() < deadline, f"{why}; orders: {self.orders()}"
+            assert time.monotonic() < deadline, f"{why}; orders and refusals: {self.told()}"
             time.sleep(0.02)
 
 

@@ -23,31 +23,34 @@ class Policy:
         self._told = directory / "executors" / "paper.policy.json"
         self.config: dict[str, Any] = json.loads(self._path.read_text())
 
-    def write(self, text: str) -> dict[str, Any]:
+    def write(self, text: str, generation: int | None = None) -> dict[str, Any]:
+        """What the executor says to it: that it is refused, or that it is of this generation."""
         before = self._told.stat().st_mtime_ns
         temporary = self._path.with_suffix(".new")
         temporary.write_text(text)
         temporary.replace(self._path)
         deadline = time.monotonic() + PATIENCE_S
-        while self._told.stat().st_mtime_ns == before:
+        while True:
+            if self._told.stat().st_mtime_ns != before:
+                answer = dict(json.loads(self._told.read_text()))
+                if answer["problem"] or generation in (None, answer["generation"]):  # not of a look at the one before
+                    return answer
             assert time.monotonic() < deadline, "the executor did not look"
             time.sleep(0.01)
-        return dict(json.loads(self._told.read_text()))
 
     def change(self, change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         config = json.loads(json.dumps(self.config))
         config["policy_generation"] += 1
         config["engine"]["policy_generation"] += 1
         change(config)
-        answer = self.write(json.dumps(config))
+        answer = self.write(json.dumps(config), config["policy_generation"])
         if not answer["problem"]:
             self.config = config
         return answer
 
 
 def codes(desk: Desk) -> list[str]:
-    messages: list[Any] = [record.message for record in desk.bus.read("orders")]
-    return [m.code for m in messages if not m.client_order_id and m.state == ORDER_STATE_REJECTED]
+    return [m.code for m in desk.told() if not m.client_order_id and m.state == ORDER_STATE_REJECTED]
 
 
 def generations(desk: Desk) -> list[int]:

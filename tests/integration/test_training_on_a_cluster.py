@@ -14,7 +14,7 @@ import pytest
 
 from tests import ports
 
-pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 PATIENCE_S = 240.0
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}  # Ray lets in who has the cluster's
 JOIN = """

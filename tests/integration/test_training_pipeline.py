@@ -26,8 +26,6 @@ from tradewind.training.ray_session import ray_session
 from tradewind.training.registry import ModelRegistry
 from tradewind.training.walk_forward import walk_forward
 
-pytestmark = pytest.mark.xdist_group("ray")
-
 DAY, HOUR = 86_400 * 10**9, 3600 * 10**9
 SYMBOLS = ("AAA", "BBB", "CCC")
 BARS = 420

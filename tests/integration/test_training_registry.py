@@ -15,6 +15,8 @@ from mlflow.tracking import MlflowClient
 
 from tests.mlflow.server import Server as MlflowServer
 from tests.postgres.server import Server as PostgresServer
+from tests.s3.server import BUCKET
+from tests.s3.server import Server as S3Server
 from tradewind.operators.plan import gates
 from tradewind.serving.mlflow_registry import MlflowRegistry
 from tradewind.serving.refusal import ModelRefusedError
@@ -115,6 +117,19 @@ def test_the_predictor_fetches_what_was_registered(registry, booster, tmp_path):
     assert [path.read_text() for path in folder.rglob("booster.txt")] == [booster.model_to_string()]
     with pytest.raises(ModelRefusedError, match="alias champion cannot be looked up"):
         served.resolve("fetched", CHAMPION)
+
+
+def test_artefacts_in_s3_need_keys_of_the_server_alone(booster, tmp_path):
+    """Training and serving ask MLflow's server, which the chart starts like this: neither has a key of the bucket."""
+    with S3Server(tmp_path) as s3:
+        records, root = f"sqlite:///{tmp_path / 'records.db'}", f"s3://{BUCKET}/here"
+        with MlflowServer(records, tmp_path, root, s3.environment) as server:
+            version = _register(ModelRegistry(tmp_path / "unused", server.url), booster, _card("in-s3"))
+            folder = MlflowRegistry(server.url, tmp_path / "cache").fetch("in-s3", version)
+        kept = s3.objects()
+    assert [path.read_text() for path in folder.rglob("booster.txt")] == [booster.model_to_string()]
+    stored = [content for key, content in kept.items() if key.startswith("here/") and key.endswith("/booster.txt")]
+    assert stored == [booster.model_to_string().encode()]
 
 
 def test_candidate_is_the_newest_and_champion_the_newest_that_passed(registry, booster):

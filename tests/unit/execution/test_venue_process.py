@@ -207,8 +207,8 @@ def test_the_rate_limit_answers_429_and_counts_down(folder: Path) -> None:
         remaining.append(response.headers["X-RateLimit-Remaining"])
     connection.close()
     venue.stop()
-    # A minute may turn in between, which gives three more; it cannot turn twice.
-    assert statuses.count(200) in (3, 6)
+    # A minute may turn in between, which gives up to three more; it cannot turn twice.
+    assert 3 <= statuses.count(200) <= 6
     assert remaining[0] == "2"
     if statuses[-1] == 429:
         assert (body, remaining[-1]) == ({"code": 42910000, "message": "rate limit exceeded"}, "0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
@@ -33,6 +34,14 @@ def test_every_dependency_is_locked_at_a_version_it_accepts() -> None:
         lock, name = locked(name_of_lock), canonicalize_name(requirement.name)
         assert name in lock, f"{name} is not in requirements/{name_of_lock}; run make lock"
         assert requirement.specifier.contains(lock[name]), f"{requirement} but {lock[name]} is locked; run make lock"
+
+
+def test_what_an_image_installs_by_name_is_locked() -> None:
+    """A constraint says nothing of a package that isn't in the lock: the image would get its newest version."""
+    lines = re.findall(r"install-members packages (.*)", (ROOT / "images" / "Dockerfile").read_text())
+    named = {Requirement(text).name for line in lines for text in shlex.split(line)}
+    assert named == {"boto3", "mlflow", "psycopg"}
+    assert named <= set(locked("dev.txt"))
 
 
 @pytest.mark.parametrize("name", ["run.txt", "dev.txt"])
