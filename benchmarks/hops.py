@@ -39,9 +39,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.hops_input import ACCOUNT, INDEX, documents, make_market, register_model, write_history
-from tradewind.bus import Bus, Outgoing, Record, open_bus
+from tradewind.bus import Bus, Outgoing, Record, open_bus, ports
 from tradewind.console.default_features import default_features
-from tradewind.console.stack import READY_S, LocalStack, broker_keys, free_port
+from tradewind.console.stack import READY_S, LocalStack, broker_keys
 from tradewind.console.state import StateDirectory
 from tradewind.planning import Workload
 from tradewind.planning.local import Replay, Site, feature_names, plan, venue_ca, venue_url
@@ -156,8 +156,8 @@ def run(root: Path, options: argparse.Namespace) -> None:
     site = Site(
         state_dir=str(state.root),
         bus=f"kafka://{options.kafka}" if options.kafka else f"file://{state.root}/bus.db",
-        venue_port=free_port(),
-        predictor_port=free_port(),
+        venue_port=ports.reserve(),
+        predictor_port=ports.reserve(),
         broker_url="",
         default_features=default_features(),
         replay=Replay(str(root / "history"), market[history - 1][0].event_time, None, 1.0),

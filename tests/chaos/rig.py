@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests import ports
-from tradewind.bus import Outgoing, open_bus
+from tradewind.bus import Outgoing, open_bus, ports
 from tradewind.native.engine import read_journal
 from tradewind.planning.engine_config import engine_config
 from tradewind.specs import RiskPolicy, Strategy

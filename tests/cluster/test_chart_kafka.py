@@ -17,12 +17,11 @@ import yaml
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from tests import ports
 from tests.cluster.conftest import Cluster
 from tests.cluster.plane import CHART, ROOT
 from tests.cluster.rendering import found, helm, labelled, render
 from tests.kafka.broker import jars
-from tradewind.bus import ALL_TOPICS, Bus, BusError, KafkaBus
+from tradewind.bus import ALL_TOPICS, Bus, BusError, KafkaBus, ports
 from tradewind.bus.access import ACCESS
 from tradewind.v1.control_pb2 import ControlMessage
 from tradewind.v1.market_pb2 import Bar

@@ -14,13 +14,13 @@ import grpc
 import pytest
 from mlflow.tracking import MlflowClient
 
-from tests import ports
 from tests.cluster.operator_process import eventually
 from tests.integration.ray_head import TOKEN, Running, ray_head
 from tests.integration.test_training_pipeline import BARS, DAY, SYMBOLS, UNTIL, _bars, _dataset
 from tests.mlflow.server import Server as MlflowServer
 from tests.unit.operators.test_shared import config as told_config
 from tests.unit.operators.worlds import conditions, message, policy, strategy
+from tradewind.bus import ports
 from tradewind.native.features import feature_set_version
 from tradewind.operators.config import OperatorConfig
 from tradewind.operators.plan import redeploying, serving, strategies

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from tests import ports
 from tests.certificates import Authority
+from tradewind.bus import ports
 from tradewind.execution.signals.predictor import PredictorClient
 
 FILES = Path(__file__).parents[2] / "charts" / "tradewind" / "files" / "predictor"

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
-from tests import ports
+from tradewind.bus import ports
 
 WITHIN_S = 180.0
 TOKEN = "a-token-of-thirty-two-characters"

@@ -17,9 +17,8 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from tests import ports
 from tests.integration.probing import probe
-from tradewind.bus import FileBus, Outgoing
+from tradewind.bus import FileBus, Outgoing, ports
 from tradewind.streaming.recorder import RecorderConfig, Repository
 from tradewind.streaming.recorder.__main__ import main
 from tradewind.streaming.recorder.metrics import Metrics

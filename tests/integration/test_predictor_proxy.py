@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests import ports
 from tests.certificates import Authority
 from tests.haproxy.proxy import LIMIT_S, Proxy
 from tests.unit.execution.test_signal_process import Predictor, serve
+from tradewind.bus import ports
 from tradewind.execution.signals.predictor import PredictorClient, PredictorUnavailableError
 from tradewind.v1 import features_pb2
 

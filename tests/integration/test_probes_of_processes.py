@@ -14,9 +14,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests import ports
 from tests.integration.probing import probe
-from tradewind.bus import FileBus
+from tradewind.bus import FileBus, ports
 from tradewind.planning.local import Replay, Site, plan
 from tradewind.specs import RiskPolicy, Strategy, parse_documents
 from tradewind.streaming.datasets import write_dataset

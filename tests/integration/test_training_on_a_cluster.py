@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import ports
+from tradewind.bus import ports
 
 pytestmark = pytest.mark.timeout(600)
 PATIENCE_S = 240.0

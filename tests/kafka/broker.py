@@ -19,7 +19,7 @@ from typing import Self
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from tests import ports
+from tradewind.bus import ports
 from tradewind.bus.kafka_security import KafkaSecurity
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from tests import ports
+from tradewind.bus import ports
 
 START_LIMIT_S = 180  # it makes some fifty tables first
 

@@ -16,7 +16,7 @@ from typing import Self
 
 import psycopg
 
-from tests import ports
+from tradewind.bus import ports
 
 START_LIMIT_S = 120
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=60")

@@ -9,7 +9,7 @@ from typing import Self
 
 import redis
 
-from tests import ports
+from tradewind.bus import ports
 
 START_LIMIT_S = 60
 

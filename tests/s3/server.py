@@ -11,7 +11,7 @@ from typing import Any, Self
 import boto3
 from botocore.exceptions import EndpointConnectionError
 
-from tests import ports
+from tradewind.bus import ports
 
 START_LIMIT_S = 60
 BUCKET = "models"

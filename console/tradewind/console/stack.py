@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import secrets
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -76,13 +75,6 @@ def broker_keys(state: StateDirectory, *, simulated: bool) -> dict[str, str]:
         path.chmod(0o600)
     keys: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     return keys
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def absolute(path: Path) -> str:

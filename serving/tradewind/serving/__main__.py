@@ -17,6 +17,7 @@ from pathlib import Path
 import grpc
 from pydantic import ValidationError
 
+from tradewind.bus import ports
 from tradewind.bus.stopping import StopEvent
 from tradewind.serving import ray_runtime
 from tradewind.serving.config import ServingConfig
@@ -25,6 +26,7 @@ from tradewind.v1.prediction_pb2 import HealthRequest, HealthResponse
 from tradewind.v1.prediction_pb2_grpc import PredictionStub
 
 _UNHEALTHY_SECONDS = 60.0
+_ORPHANS_END_S = 10.0
 
 
 class ServingError(Exception):
@@ -46,10 +48,12 @@ def load_config(path: Path) -> ServingConfig:
 def serve(config: ServingConfig, stop: threading.Event) -> None:
     """Serve until `stop` is set. Raises ServingError when the models are not served in time."""
     directory = ray_runtime.temp_dir(config)
+    # Of a predecessor that was killed, a worker that was started after the last record ends only with its raylet.
+    patience_s = _ORPHANS_END_S if directory.exists() else 0.0
     ray_runtime.clean(config, directory)
     if config.port:
-        ray_runtime.require_free(config.port)
-    port = config.port or ray_runtime.free_port()
+        ray_runtime.require_free(config.port, patience_s)
+    port = config.port or ports.reserve()
     ray_runtime.set_environment(port)
     state = Path(config.state_dir)
     state.mkdir(parents=True, exist_ok=True)

@@ -14,11 +14,13 @@ import os
 import shutil
 import socket
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
+from tradewind.bus import ports
 from tradewind.serving.config import ServingConfig
 
 _LONGEST_TEMP_DIR = 40  # Ray puts Unix sockets some 60 characters below it; the kernel allows 107
@@ -48,7 +50,7 @@ def set_environment(port: int) -> None:
     The replica's own gRPC server (direct ingress) is the way in: through Serve's proxy a request takes three times as
     long. A range of one port puts it where the configuration says.
     """
-    http = free_port()
+    http = ports.reserve()
     os.environ.update(
         {
             "RAY_USAGE_STATS_ENABLED": "0",
@@ -68,21 +70,20 @@ def set_environment(port: int) -> None:
     os.environ.pop("RAY_ADDRESS", None)  # never join a cluster that happens to run here
 
 
-def free_port() -> int:
-    """A TCP port that nobody listens on."""
-    with socket.socket(socket.AF_INET6) as probe:
-        probe.bind(("::", 0))
-        return int(probe.getsockname()[1])
-
-
-def require_free(port: int) -> None:
-    """Refuse a port that somebody listens on (Ray would only say so in its logs)."""
-    with socket.socket(socket.AF_INET6) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("::", port))
-        except OSError:
-            raise RayStartError(f"port: {port} is in use; stop who listens on it or name another port") from None
+def require_free(port: int, patience_s: float) -> None:
+    """Refuse a port that somebody still has after `patience_s` (Ray would only say so in its logs)."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("::", port))
+                return
+            except OSError:
+                if time.monotonic() > deadline:
+                    message = f"port: {port} is in use; stop who listens on it or name another port"
+                    raise RayStartError(message) from None
+        time.sleep(0.1)
 
 
 def start(config: ServingConfig, directory: Path) -> str:
@@ -106,9 +107,9 @@ def start(config: ServingConfig, directory: Path) -> str:
     record_processes(directory)
     serve.start(
         proxy_location="HeadOnly",
-        http_options={"host": "127.0.0.1", "port": free_port()},
+        http_options={"host": "127.0.0.1", "port": ports.reserve()},
         grpc_options={
-            "port": free_port(),  # the proxy's; clients use the replica's
+            "port": ports.reserve(),  # the proxy's; clients use the replica's
             "grpc_servicer_functions": ["tradewind.v1.prediction_pb2_grpc.add_PredictionServicer_to_server"],
         },
         logging_config={"log_level": "WARNING", "enable_access_log": False},

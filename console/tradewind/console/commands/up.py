@@ -12,12 +12,12 @@ from typing import Any
 
 from rich.console import Console
 
-from tradewind.bus import Bus, BusError, open_bus
+from tradewind.bus import Bus, BusError, open_bus, ports
 from tradewind.console.default_features import default_features
 from tradewind.console.documents import Documents, load_complete
 from tradewind.console.errors import ConsoleError
 from tradewind.console.progress import RunProgress
-from tradewind.console.stack import LocalStack, absolute, broker_keys, free_port
+from tradewind.console.stack import LocalStack, absolute, broker_keys
 from tradewind.console.state import StateDirectory
 from tradewind.console.trading_window import Window, choose_window, write_history_events
 from tradewind.planning.local import Replay, Site, consumers, news_configs, plan
@@ -147,7 +147,8 @@ def _site(options: UpOptions, documents: Documents, state: StateDirectory, bus: 
     saved = json.loads(state.run_file.read_text(encoding="utf-8")) if state.run_file.exists() else {}
     base_dir = absolute(documents.files[0].parent)
     events = write_history_events(window, news_configs(documents.strategies, base_dir), state.root) if window else None
-    ports = saved.get("ports") or {"venue": free_port(), "predictor": free_port()}
+    before = saved.get("ports", {})
+    reserved = {name: ports.reserve(before.get(name)) for name in ("venue", "predictor")}
     name = saved.get("run") or f"{state.root.name}-{int(time.time())}"
     this = {
         "replay": options.replay,
@@ -156,12 +157,12 @@ def _site(options: UpOptions, documents: Documents, state: StateDirectory, bus: 
         "end": options.end,
         "kafka": options.kafka,
     }
-    state.write_json(state.run_file, {"options": this, "ports": ports, "run": name})
+    state.write_json(state.run_file, {"options": this, "ports": reserved, "run": name})
     return Site(
         state_dir=str(state.root),
         bus=bus,
-        venue_port=ports["venue"] if window else None,
-        predictor_port=ports["predictor"],
+        venue_port=reserved["venue"] if window else None,
+        predictor_port=reserved["predictor"],
         broker_url=os.environ.get("APCA_API_BASE_URL", ""),
         default_features=default_features(),
         replay=Replay(window.dataset, window.trained_until, window.end, speed, events) if window else None,
