@@ -37,7 +37,8 @@ with sqlalchemy.create_engine(address).connect() as connection:
     fills = rows("SELECT symbol, side, quantity_e9 FROM fills WHERE NOT internal")
     (signals,) = rows("SELECT COUNT(*) FROM signals WHERE model_version <> ''")
     intents = [row[0] for row in rows("SELECT id FROM intents")]
-    print(json.dumps({"orders": orders, "fills": fills, "signals": signals[0], "intents": intents}))
+    told = {i for (ids,) in rows("SELECT intent_ids FROM order_events") for i in json.loads(ids)}
+    print(json.dumps({"orders": orders, "fills": fills, "signals": signals[0], "intents": intents, "told": list(told)}))
 """
 # What the executor has decided, by its journal: the intents that have a verdict.
 DECIDED = """
@@ -66,8 +67,9 @@ def recorded(installation: Installation) -> dict[str, Any]:
 
 
 def agree(installation: Installation) -> bool:
-    """Whether the venue has every order and position that is on record, and no other; and every intent was decided."""
+    """Whether the venue has every order and position on record, and no other; every intent was decided and told of."""
     record, venue = recorded(installation), traded(installation)
     (executor,) = installation.pods("executor")
     decided = json.loads(installation.python(executor, DECIDED, container="executor"))
-    return all(record[what] == venue[what] for what in venue) and sorted(record["intents"]) == decided
+    intents = sorted(record["intents"])
+    return all(record[what] == venue[what] for what in venue) and intents == decided == sorted(record["told"])

@@ -14,9 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests import ports
 from tests.integration.probing import probe
-from tradewind.bus import Bus, open_bus
+from tradewind.bus import Bus, open_bus, ports
 from tradewind.planning.local import Replay, Site, plan, venue_ca
 from tradewind.specs import RiskPolicy, Strategy, parse_documents
 from tradewind.streaming.feed.config import VenueConfig
@@ -66,10 +65,10 @@ class Desk:
         self._venue.advance(now, [bar], False)
         self.bus.publish("bars", "AAPL", bar)
 
-    def want(self, minute: int, shares: int) -> None:
+    def want(self, minute: int, shares: int, name: str = "") -> None:
         now = START + minute * MINUTE
         intent = OrderIntent(
-            id=f"intent-{minute}", account="paper", strategy="strategy/default/turns", symbol="AAPL",
+            id=name or f"intent-{minute}", account="paper", strategy="strategy/default/turns", symbol="AAPL",
             target_quantity=shares * SHARE, decision_time=now, valid_until=now + 60 * MINUTE,
             order_type=ORDER_TYPE_MARKET, time_in_force=TIME_IN_FORCE_DAY, reference_price=100 * DOLLAR,
             model="m", model_version="1", model_alias="candidate",
@@ -163,6 +162,22 @@ def test_a_position_changes_sides_without_waiting_for_the_next_record(desk: Desk
     assert closing.state == ORDER_STATE_FILLED
     assert (closing.quantity, opening.quantity) == (10 * SHARE, 10 * SHARE)
     assert opening.side == closing.side
+
+
+def test_each_intent_that_a_working_order_serves_is_told_of(desk: Desk) -> None:
+    desk.bar(0)
+    desk.want(0, 10, "first")
+    desk.wait_for(lambda: len(desk.orders()) == 1, "the entry was not sent")
+    for name in ("second", "third"):  # before the order changes; the third takes it over from the second
+        desk.want(0, 10, name)
+        desk.wait_for(lambda: name in {i for m in desk.told() for i in m.intent_ids}, f"nobody is told of the {name}")  # noqa: B023
+    (order,) = desk.orders()
+    served = {m.intent_ids[0]: m for m in desk.told() if not m.client_order_id}
+    assert set(served) == {"second", "third"}
+    assert all(order.client_order_id in m.message and not m.code for m in served.values())
+    desk.bar(1)
+    desk.wait_for(lambda: desk.orders()[0].state == ORDER_STATE_FILLED, "the entry has not filled")
+    assert list(desk.orders()[0].intent_ids) == ["third"]
 
 
 def test_executor_and_venue_tell_how_they_are(desk: Desk) -> None:

@@ -18,16 +18,21 @@ from tradewind.v1 import trading_pb2
 ACCOUNT = "paper"
 
 
-class Journal:
-    """Rows of a journal: three alerts in one entry, then one more in the next."""
+ALERTS: tuple[dict[str, Any], ...] = tuple(
+    {"record": "alert", "sequence": entry, "now": entry, "time": entry, "severity": 1, "symbol": "", "text": text}
+    for entry, text in ((7, "one"), (7, "two"), (7, "three"), (9, "four"))
+)
+"""Three alerts in one entry, then one more in the next."""
 
-    ROWS: tuple[dict[str, Any], ...] = tuple(
-        {"record": "alert", "sequence": entry, "now": entry, "time": entry, "severity": 1, "symbol": "", "text": text}
-        for entry, text in ((7, "one"), (7, "two"), (7, "three"), (9, "four"))
-    )
+
+class Journal:
+    """Rows of a journal."""
+
+    def __init__(self, rows: Sequence[dict[str, Any]]) -> None:
+        self._rows = rows
 
     def drain(self, after: int, _most: int) -> list[dict[str, Any]]:
-        return [row for row in self.ROWS if row["sequence"] > after]
+        return [row for row in self._rows if row["sequence"] > after]
 
 
 @pytest.fixture
@@ -56,7 +61,7 @@ def give_up_after(bus: Bus, hears: int, monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_chain_is_the_journals_after_a_batch_that_was_taken_in_part(
     bus: Bus, hears: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publisher = Publisher(bus, cast("Executor", Journal()), ACCOUNT, 1, lambda: None)
+    publisher = Publisher(bus, cast("Executor", Journal(ALERTS)), ACCOUNT, 1, lambda: None)
     give_up_after(bus, hears, monkeypatch)
     with pytest.raises(BusError, match="did not take all"):
         publisher.publish(None)
@@ -65,4 +70,4 @@ def test_the_chain_is_the_journals_after_a_batch_that_was_taken_in_part(
     told = links(bus)
     assert [json.loads(link.payload)["text"] for link in told] == ["one", "two", "three", "four"]
     assert verify(ACCOUNT, told).first_break is None
-    assert compare(told, ACCOUNT, Journal.ROWS) is None
+    assert compare(told, ACCOUNT, ALERTS) is None

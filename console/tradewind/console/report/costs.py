@@ -28,7 +28,7 @@ def parent_orders(
     about the symbol, or until `end` (ns). A fill belongs to the intent that its order names, and one that was crossed
     inside the account to the latest decision before it.
     """
-    # An intent that became an order has no verdict of its own beside the order.
+    # An intent that the order it became names has no verdict of its own beside that.
     accepted = {i for e in events if e.client_order_id or e.state == "UNSPECIFIED" for i in e.intent_ids}
     by_id = {o.client_order_id: o for o in orders}
     decided: dict[tuple[str, str], list[Intent]] = defaultdict(list)

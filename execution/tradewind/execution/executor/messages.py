@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from google.protobuf.message import Message
@@ -17,11 +17,17 @@ _BREAKER_STATES = ("closed", "open", "half_open")
 _CATEGORIES = ("", "transient", "persistent", "manual")
 
 
-def outgoing(record: Mapping[str, Any], account: str) -> Outgoing | None:
-    """The message that a journal record becomes; None for those that are told otherwise (positions, risk)."""
+def outgoing(record: Mapping[str, Any], account: str, named: Collection[str]) -> Outgoing | None:
+    """The message that a journal record becomes; None for those that are told otherwise.
+
+    Args:
+        record: a row of the journal.
+        account: whose journal it is.
+        named: intents that the order records of the same entry name.
+    """
     kind = record["record"]
     if kind == "verdict":
-        return _verdict(record, account)
+        return None if record["accepted"] and record["intent"] in named else _verdict(record, account)
     if kind == "order":
         return Outgoing("orders", account, _order(record, account))
     if kind == "fill":
@@ -29,18 +35,18 @@ def outgoing(record: Mapping[str, Any], account: str) -> Outgoing | None:
     return None
 
 
-def _verdict(record: Mapping[str, Any], account: str) -> Outgoing | None:
-    # An intent that became an order is named by that order's own record.
-    if record["accepted"] and record["order"]:
-        return None
+def _verdict(record: Mapping[str, Any], account: str) -> Outgoing:
+    # An order that works already for what the intent wants names it with its next change, unless a later intent takes
+    # that order over before.
+    works = f"order {record['order']} works for it already" if record["order"] else ""
     update = trading_pb2.OrderUpdate(
         account=account,
         client_order_id="",
         intent_ids=[record["intent"]],
         symbol=record["symbol"],
         state=trading_pb2.ORDER_STATE_UNSPECIFIED if record["accepted"] else trading_pb2.ORDER_STATE_REJECTED,
-        code=record["code"],
-        message=record["message"],
+        code="" if record["code"] == "OK" else record["code"],
+        message=record["message"] or works,
         event_time=record["time"],
         journal_sequence=record["sequence"],
     )

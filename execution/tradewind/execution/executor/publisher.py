@@ -56,6 +56,10 @@ class Publisher:
             if not records:
                 return filled
             messages: list[Outgoing] = []
+            named = {r["sequence"]: set[str]() for r in records}
+            for record in records:
+                if record["record"] == "order":
+                    named[record["sequence"]].update(record["intents"])
             for record in records:
                 link = self._chain.link(record)
                 if link is None:
@@ -63,7 +67,7 @@ class Publisher:
                 if record["record"] == "alert":
                     print(f"alert: {record['symbol'] or self._account}: {record['text']}", file=sys.stderr)  # noqa: T201
                 filled = filled or record["record"] == "fill"
-                message = outgoing(record, self._account)
+                message = outgoing(record, self._account, named[record["sequence"]])
                 messages += [message] if message is not None else []
                 messages.append(Outgoing("audit", self._account, link))
             self.guard()
