@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import grpc
 import yaml
 
+from tests.certificates import Authority
 from tests.cluster.node import NAMESPACE
 from tests.cluster.operator_process import eventually
 from tests.cluster.plane import ROOT, TOOLS, VALUES, Cluster, binaries
@@ -36,6 +38,7 @@ SECTIONS = (
     "A core of its own for the executor",
     "Upgrading and removing",
 )
+PREDICTOR, PREDICTOR_SECRET = f"{RELEASE}-ray", "predictor-tls"
 
 
 def commands(section: str, page: Path = PAGE) -> list[str]:
@@ -117,6 +120,14 @@ class Installation:
         found = self.cluster.get(kind, name).get("status", {}).get("conditions", [])
         return next((c for c in found if c["type"] == of), {})
 
+    @contextmanager
+    def predictor(self, address: str) -> Iterator[grpc.Channel]:
+        """A channel to the predictor at HOST:PORT, trusted as whoever has the release's CA trusts it."""
+        trusted = grpc.ssl_channel_credentials((self.here / "ca.crt").read_bytes())
+        name = [("grpc.ssl_target_name_override", PREDICTOR)]
+        with grpc.secure_channel(address, trusted, options=name) as channel:
+            yield channel
+
     def cpus(self, pod: str, container: str = "") -> set[int]:
         """The CPUs that a container may run on, as it sees them itself."""
         program = "import json, os; print(json.dumps(sorted(os.sched_getaffinity(0))))"
@@ -147,13 +158,19 @@ def installed(cluster: Cluster, here: Path, example: str) -> Iterator[Installati
     there = cluster.run("get", "namespace", NAMESPACE, "--output=name")
     assert there.returncode != 0, f"the cluster has a namespace {NAMESPACE}: delete it, or give another cluster"
     try:
-        made.follow(*(_of(example, line) for line in commands(SECTIONS[0])))
+        Authority(here / "ca", "tests").sign(here, PREDICTOR)
+        (secret,) = re.findall(rf"^kubectl create secret generic {PREDICTOR_SECRET} .*", PAGE.read_text(), re.M)
+        for line in commands(SECTIONS[0]):
+            if line.startswith("helm install"):
+                made.follow(secret)
+            made.follow(_of(example, line))
         yield made
         made.follow(*(_of(example, line) for line in commands(SECTIONS[3]) if not keeps(line)))
         # Kubernetes' own; what a helm test made, so that its logs can be read; the password of a volume that stays; the
         # operators' Lease, which is nobody's.
         kept = {"configmap/kube-root-ca.crt", "serviceaccount/default", "lease.coordination.k8s.io/tradewind-operator"}
         kept |= {f"pod/{RELEASE}-install-test", f"configmap/{RELEASE}-install-test", f"secret/{RELEASE}-postgres"}
+        kept.add(f"secret/{PREDICTOR_SECRET}")
         eventually(lambda: made.left() == kept, 120)
     finally:
         cluster.run("delete", "namespace", NAMESPACE, "--timeout=180s", timeout_s=200)

@@ -117,7 +117,7 @@ class Storm:
         address = next((pod["status"].get("podIP") for pod in pods or [] if _part(pod) == "ray"), None)
         if address is None or not strategies or not all(map(_is_ready, strategies)):
             return False
-        with grpc.insecure_channel(f"{address}:9000") as channel:
+        with self._made.predictor(f"{address}:9443") as channel:
             try:
                 health = PredictionStub(channel).Health(HealthRequest(), timeout=5)
             except grpc.RpcError:

@@ -24,6 +24,7 @@ from tests.cluster.installation import (
     EXAMPLE,
     FIRST_SEED,
     PAGE,
+    PREDICTOR,
     RELEASE,
     REPLAY_S,
     ROUNDS,
@@ -77,7 +78,7 @@ def forwarded(installation: Installation, service: str, port: int) -> Iterator[s
 
 
 def test_a_prediction_is_answered_outside_the_cluster(installation: Installation) -> None:
-    with forwarded(installation, f"service/{RELEASE}-ray", 9000) as address, grpc.insecure_channel(address) as channel:
+    with forwarded(installation, f"service/{PREDICTOR}", 9000) as address, installation.predictor(address) as channel:
         stub = PredictionStub(channel)
         assert stub.Health(HealthRequest(), timeout=30).ready
         (model,) = stub.ListModels(ListModelsRequest(), timeout=30).models
@@ -86,6 +87,9 @@ def test_a_prediction_is_answered_outside_the_cluster(installation: Installation
         asked = PredictRequest(model=model.name, feature_set_version=model.feature_set_version, rows=[row])
         answer = stub.Predict(asked, timeout=30)
         assert (answer.model_version, [r.symbol for r in answer.rows]) == ("1", ["AAPL"])
+        with grpc.insecure_channel(address) as plain, pytest.raises(grpc.RpcError) as refused:
+            PredictionStub(plain).Health(HealthRequest(), timeout=10)
+        assert refused.value.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 def test_the_executor_is_alone_on_its_cpu(installation: Installation) -> None:

@@ -11,7 +11,6 @@ import os
 import signal
 from typing import Any
 
-import grpc
 import pytest
 
 from tests.cluster.books import agree, recorded, traded
@@ -39,7 +38,7 @@ def serves(installation: Installation) -> set[tuple[str, str, str]]:
     """Name, version and alias of each model that the predictor answers with."""
     pod = installation.pods("ray")[0].removeprefix("pod/")
     address = installation.cluster.get("pod", pod)["status"]["podIP"]
-    with grpc.insecure_channel(f"{address}:9000") as channel:
+    with installation.predictor(f"{address}:9443") as channel:
         models = PredictionStub(channel).ListModels(ListModelsRequest(), timeout=30).models
     return {(m.name, m.version, m.alias) for m in models}
 

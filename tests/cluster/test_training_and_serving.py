@@ -27,6 +27,7 @@ from tradewind.operators.plan import redeploying, serving, strategies
 from tradewind.operators.plan.model import Object, Plan, Ref, Request, ref_of
 from tradewind.operators.plan.models import MODEL
 from tradewind.operators.plan.serving import APPLICATION, SERVING
+from tradewind.operators.run.api import ApiError
 from tradewind.operators.run.observing import Observing
 from tradewind.operators.run.queue import Queue
 from tradewind.operators.run.reconcile import Reconciler, timestamp
@@ -133,7 +134,13 @@ async def test_documents_become_a_model_with_its_gates_and_a_prediction(services
     await site.until(lambda: conditions(site.status("momentum"))["Ready"][1] in reasons, "momentum")
     sent = puts()
     assert sent > before  # once, and again where the first, which starts Serve, was not answered in time
-    assert [j["status"] for j in site.remote.jobs()] == ["SUCCEEDED"]
+    (job,) = site.remote.jobs()
+    assert job["status"] == "SUCCEEDED"
+    # A submission whose answer was lost is sent again: Ray knows the id, and trains once.
+    again = {"submission_id": job["submission_id"], "entrypoint": job["entrypoint"]}
+    with pytest.raises(ApiError, match=f"{job['submission_id']} already exists"):
+        site.remote.send(Request("ray", "POST", "/api/jobs/", again))
+    assert [j["submission_id"] for j in site.remote.jobs()] == [job["submission_id"]]
 
     replicas = [r["replica_id"] for r in site.served()["deployments"]["Predictor"]["replicas"]]
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
