@@ -22,16 +22,16 @@ def reserve(preferred: int | None = None) -> int:
 
     Raises RuntimeError when none is free.
     """
-    if preferred is not None and _taken(preferred):
+    if preferred is not None and _claimed(preferred):
         return preferred
     for number in itertools.islice(_next, _COUNT):
         port = _FIRST + number % _COUNT
-        if _taken(port):
+        if _claimed(port):
             return port
     raise RuntimeError(f"every port from {_FIRST} to {_FIRST + _COUNT - 1} is in use")
 
 
-def _taken(port: int) -> bool:
+def _claimed(port: int) -> bool:
     """Whether the port is ours from now on."""
     claim = socket.socket(socket.AF_UNIX)
     try:

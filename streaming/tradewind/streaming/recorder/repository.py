@@ -45,7 +45,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class OrderEvent:
-    """A verdict on intents (no `client_order_id` if they became no order) or a change of an order."""
+    """A verdict on intents (no `client_order_id` if they made no order of their own) or a change of an order."""
 
     account: str
     client_order_id: str

@@ -72,7 +72,7 @@ order_events = Table(
     metadata,
     _text("digest", key=True),
     _text("account"),
-    _text("client_order_id"),  # empty: the verdict on an intent that became no order
+    _text("client_order_id"),  # empty: the verdict on an intent that no order of its own names
     _text("intent_ids"),
     _text("symbol"),
     _text("state"),
