@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tradewind.operators.plan import documents
 from tradewind.operators.plan.model import LABEL_POLICY, LABEL_SHARED, LABEL_STRATEGY, Object, Ref, World, ref_of
 from tradewind.operators.plan.models import MODEL
 from tradewind.operators.plan.serving import SERVING
@@ -14,7 +15,7 @@ def affected(world: World, changed: Object) -> set[Ref]:
     if changed["kind"] == "RiskPolicy":
         return {Ref("RiskPolicy", name), *_with_models(world, _naming(world, name)), SHARED, SERVING}
     if changed["kind"] == "Strategy":
-        policy = _policy(changed)
+        policy = documents.policy_named(changed)
         # Whoever shares the account may get the capital that this one frees.
         sharing = {Ref("RiskPolicy", policy), *_naming(world, policy)} if policy else set()
         return {Ref("Strategy", name), *_with_models(world, sharing), Ref(MODEL, _model(changed)), SHARED, SERVING}
@@ -57,9 +58,4 @@ def _model(strategy: Object) -> str:
 
 
 def _naming(world: World, policy: str) -> set[Ref]:
-    return {Ref("Strategy", s["metadata"]["name"]) for s in world.of("Strategy") if _policy(s) == policy}
-
-
-def _policy(strategy: Object) -> str | None:
-    named = strategy.get("spec", {}).get("riskPolicy")
-    return named if isinstance(named, str) else None
+    return {ref_of(s) for s in documents.naming(world, policy)}

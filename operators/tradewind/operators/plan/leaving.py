@@ -6,6 +6,7 @@ one as long as one of its strategies does, because its executor goes with it.
 
 from __future__ import annotations
 
+from tradewind.operators.plan import documents
 from tradewind.operators.plan.conditions import false, status, true
 from tradewind.operators.plan.model import FINALIZER, Condition, Object, Plan, Ref, World, is_deleted, is_held
 from tradewind.operators.plan.noted import Note, Remains, read_note
@@ -41,8 +42,7 @@ def policy_waits(document: Object, world: World) -> list[Condition]:
 
 def still_held(world: World, policy: str) -> list[str]:
     """The strategies of a policy that have our finalizer."""
-    named = (s for s in world.of("Strategy") if s.get("spec", {}).get("riskPolicy") == policy)
-    return [s["metadata"]["name"] for s in named if is_held(s)]
+    return [s["metadata"]["name"] for s in documents.naming(world, policy) if is_held(s)]
 
 
 def plan(document: Object, world: World, now: str) -> Plan:

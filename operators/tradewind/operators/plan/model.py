@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -44,12 +44,15 @@ def is_deleted(found: Object) -> bool:
 class World:
     """Everything of the namespace that planners look at, as the watches told it.
 
-    An object is replaced when it changes, never changed in place: what was made of it is remembered while it is there.
+    An object is replaced when it changes, never changed in place. What planners made of an object, its status apart, is
+    remembered until it changes in more than that: statuses change all the time, and by our own hand.
     """
 
     def __init__(self, objects: Mapping[Ref, Object]) -> None:
         self._kinds: dict[str, dict[str, Object]] = defaultdict(dict)
-        self._memory: dict[Ref, tuple[Object, Any]] = {}
+        self._made: dict[Ref, Any] = {}
+        self._changes: Counter[str] = Counter()
+        self._gathered: dict[tuple[str, Callable[..., Any]], tuple[int, Any]] = {}
         for ref, found in objects.items():
             self.put(ref, found)
 
@@ -60,11 +63,16 @@ class World:
 
     def put(self, ref: Ref, found: Object) -> None:
         """Takes an object over."""
+        known = self.get(*ref)
+        if known is None or not _is_same_but_for_status(known, found):
+            self._made.pop(ref, None)
+            self._changes[ref.kind] += 1
         self._kinds[ref.kind][ref.name] = found
 
     def remove(self, ref: Ref) -> Object | None:
         """Forgets an object; what it was."""
-        self._memory.pop(ref, None)
+        self._made.pop(ref, None)
+        self._changes[ref.kind] += 1
         return self._kinds[ref.kind].pop(ref.name, None)
 
     def get(self, kind: str, name: str) -> Object | None:
@@ -76,15 +84,30 @@ class World:
         return sorted(self._kinds[kind].values(), key=_age)
 
     def once(self, ref: Ref, make: Callable[[Object], Made]) -> Made | None:
-        """What `make` makes of an object, made once for each state of it; None when the object isn't there."""
+        """What `make`, always the same of a kind, makes of an object without its status; None when it isn't there."""
         found = self.get(*ref)
         if found is None:
             return None
-        known = self._memory.get(ref)
-        if known is None or known[0] is not found:
-            known = self._memory[ref] = (found, make(found))
+        if ref not in self._made:
+            self._made[ref] = make(found)
+        made: Made = self._made[ref]
+        return made
+
+    def gathered(self, kind: str, make: Callable[[World], Made]) -> Made:
+        """What `make` makes of all objects of a kind without their statuses, and of nothing else."""
+        known = self._gathered.get((kind, make))
+        if known is None or known[0] != self._changes[kind]:
+            known = self._gathered[kind, make] = (self._changes[kind], make(self))
         made: Made = known[1]
         return made
+
+
+def _is_same_but_for_status(one: Object, other: Object) -> bool:
+    def rest(found: Object) -> Object:
+        metadata = {key: value for key, value in found["metadata"].items() if key != "resourceVersion"}
+        return {**found, "metadata": metadata, "status": None}
+
+    return rest(one) == rest(other)
 
 
 def _age(found: Object) -> tuple[str, str]:

@@ -101,10 +101,9 @@ def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str
 
 def _trainer(name: str, world: World) -> Strategy | None:
     """The oldest bound strategy of those that share the model."""
-    every = documents.strategies(world)
-    for strategy in every:
-        policy = documents.policy(world, strategy.spec.risk_policy) if strategy.model_name == name else None
-        if policy is not None and strategy.metadata.name in bound_names(policy, every):
+    for strategy in documents.of_model(world, name):
+        policy = documents.policy(world, strategy.spec.risk_policy)
+        if policy is not None and strategy.metadata.name in bound_names(policy, world):
             return strategy
     return None
 

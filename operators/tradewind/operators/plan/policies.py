@@ -9,7 +9,7 @@ from tradewind.operators.plan import documents, objects
 from tradewind.operators.plan.conditions import false, status, true
 from tradewind.operators.plan.difference import differing
 from tradewind.operators.plan.leaving import policy_finalizer, policy_waits, still_held
-from tradewind.operators.plan.model import Condition, Object, Plan, World, is_deleted, is_held
+from tradewind.operators.plan.model import Condition, Object, Plan, World, is_deleted, is_held, ref_of
 from tradewind.operators.plan.pinning import blocks, cpu_pinned
 from tradewind.operators.plan.refusal import refused
 from tradewind.operators.plan.running import executor_ready, stuck_pods
@@ -30,13 +30,13 @@ def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str
 def _plan(world: World, document: Object, config: OperatorConfig, now: str, problem: str) -> Plan:
     name = document["metadata"]["name"]
     try:
-        policy = documents.read(document)
+        policy = documents.known(world, ref_of(document))
         assert isinstance(policy, RiskPolicy)
     except SpecError as error:
         return _refused(world, document, str(error), now)
-    strategies = documents.strategies(world)
+    strategies = documents.of_policy(world, name)
     verdicts = bind(policy, strategies)
-    bound = [s for s in strategies if s.metadata.name in verdicts and verdicts[s.metadata.name].bound]
+    bound = [s for s in strategies if verdicts[s.metadata.name].bound]
     names = [s.metadata.name for s in bound]
     if not bound:
         return _idle(world, document, policy, now)

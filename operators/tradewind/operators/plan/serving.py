@@ -5,6 +5,8 @@ One writer renders all of them, since a PUT removes what it doesn't list.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tradewind.operators.config import OperatorConfig
 from tradewind.operators.plan import documents, gates, redeploying, rollout
 from tradewind.operators.plan.conditions import false, true
@@ -32,7 +34,7 @@ def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str
         return Plan()
     deployed: dict[str, Object] = found["applications"]
     every = documents.strategies(world)
-    bound = [s for s in trading(world)[0] if _may_be_served(s, every, world)]
+    bound = [s for s in trading(world)[0] if _may_be_served(s, world)]
     challengers = sorted({s.model_name for s in trading(world)[0] if _has_challenger(s, world)})
     asked = [_application(bound, every, config, challengers)] if bound or challengers else []
     there = deployed.get(APPLICATION)
@@ -54,8 +56,9 @@ def _is(config: Object | None, wanted: Object) -> bool:
     return bool(config["args"] == wanted["args"] and config["deployments"][0]["user_config"] == own["user_config"])
 
 
-def _may_be_served(strategy: Strategy, every: list[Strategy], world: World) -> bool:
-    return gates.aliased(world.get("RegisteredModel", strategy.model_name), model_alias(strategy, every)) is not None
+def _may_be_served(strategy: Strategy, world: World) -> bool:
+    alias = model_alias(strategy, documents.of_model(world, strategy.model_name))
+    return gates.aliased(world.get("RegisteredModel", strategy.model_name), alias) is not None
 
 
 def _has_challenger(strategy: Strategy, world: World) -> bool:
@@ -67,7 +70,7 @@ def _has_challenger(strategy: Strategy, world: World) -> bool:
 
 
 def _application(
-    strategies: list[Strategy], every: list[Strategy], config: OperatorConfig, challengers: list[str]
+    strategies: list[Strategy], every: Sequence[Strategy], config: OperatorConfig, challengers: list[str]
 ) -> Object:
     made = predictor(strategies, every, config.site(), challengers)
     return {

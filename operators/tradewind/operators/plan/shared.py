@@ -8,7 +8,6 @@ go with the last of those where no operator is left. They are planned as a docum
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -75,23 +74,21 @@ def _feeds(ref: Ref, world: World) -> bool:
 def trading(world: World) -> tuple[list[Strategy], list[RiskPolicy]]:
     """Every bound strategy, oldest first, and every policy that one is bound to."""
     every = documents.strategies(world)
-    naming: dict[str, list[Strategy]] = defaultdict(list)
-    for strategy in every:
-        naming[strategy.spec.risk_policy].append(strategy)
     names: set[str] = set()
     used = []
-    for account, strategies in naming.items():
+    for account in {s.spec.risk_policy for s in every}:
         policy = documents.policy(world, account)
-        bound = bound_names(policy, strategies) if policy is not None else set()
+        bound = bound_names(policy, world) if policy is not None else set()
         if policy is not None and bound:
             names |= bound
             used.append(policy)
     return [s for s in every if s.metadata.name in names], sorted(used, key=lambda p: p.metadata.name)
 
 
-def bound_names(policy: RiskPolicy, strategies: Sequence[Strategy]) -> set[str]:
-    """Names of those of `strategies` that trade under the policy."""
-    return {name for name, verdict in bind(policy, strategies).items() if verdict.bound}
+def bound_names(policy: RiskPolicy, world: World) -> set[str]:
+    """Names of the strategies that trade under the policy."""
+    verdicts = bind(policy, documents.of_policy(world, policy.metadata.name))
+    return {name for name, verdict in verdicts.items() if verdict.bound}
 
 
 def _may_begin(world: World, bound: list[Strategy], policies: list[RiskPolicy]) -> bool:

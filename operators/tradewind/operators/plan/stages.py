@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tradewind.operators.config import OperatorConfig
@@ -91,17 +92,20 @@ def processes(
     stand: Stand,
     policy: RiskPolicy,
     document: Object,
-    every: list[Strategy],
+    sharing: Sequence[Strategy],
     config: OperatorConfig,
 ) -> list[Object]:
-    """The objects of the signal process of each leg; of a strategy that isn't Live, its own."""
+    """The objects of the signal process of each leg; of a strategy that isn't Live, its own.
+
+    `sharing` are those that share its model.
+    """
     wanted: list[Object] = []
     if strategy.spec.mode != "Live" or stand.champion:
-        own = signal_pod(champion_leg(strategy, stand), policy, every, config.site())
+        own = signal_pod(champion_leg(strategy, stand), policy, sharing, config.site())
         wanted += objects.signals(document, own, config)
     leg = challenger_leg(strategy, stand)
     if leg is not None:
-        wanted += objects.signals(document, trial_pod(leg, policy, every, config.site()), config, of="trial")
+        wanted += objects.signals(document, trial_pod(leg, policy, sharing, config.site()), config, of="trial")
     return wanted
 
 
@@ -160,12 +164,10 @@ def _alias(strategy: Strategy, world: World, alias: str) -> int | None:
 
 def _leader(strategy: Strategy, world: World) -> str:
     """The oldest bound Live strategy of those that share the model: one rollout at a time."""
-    every = documents.strategies(world)
-    for other in every:
-        if other.spec.mode == "Live" and other.model_name == strategy.model_name:
-            policy = documents.policy(world, other.spec.risk_policy)
-            if policy is not None and other.metadata.name in bound_names(policy, every):
-                return other.metadata.name
+    for other in documents.of_model(world, strategy.model_name):
+        policy = documents.policy(world, other.spec.risk_policy) if other.spec.mode == "Live" else None
+        if policy is not None and other.metadata.name in bound_names(policy, world):
+            return other.metadata.name
     return strategy.metadata.name
 
 
@@ -183,7 +185,7 @@ def _starting(
         return served
     document = world.get("Strategy", strategy.metadata.name)
     assert document is not None
-    trial = trial_pod(leg, policy, documents.strategies(world), config.site())
+    trial = trial_pod(leg, policy, documents.of_model(world, name), config.site())
     if differing(objects.signals(document, trial, config, of="trial"), world):
         return false("Ready", "SignalsChanging", "its signal process is being made")
     running = signals_ready(world, trial.name)
@@ -192,10 +194,10 @@ def _starting(
 
 def _legs(policy: RiskPolicy, world: World, note: Note | None) -> int:
     """How many legs the account's executor has, or will have as soon as it looks."""
-    every = documents.strategies(world)
-    names = bound_names(policy, every)
+    names = bound_names(policy, world)
+    bound = [s for s in documents.of_policy(world, policy.metadata.name) if s.metadata.name in names]
     stands = {s: stand_of((world.get("Strategy", s) or {}).get("status")) for s in names}
-    wanted = sum(len(engine_legs(s, stands[s.metadata.name])) for s in every if s.metadata.name in names)
+    wanted = sum(len(engine_legs(s, stands[s.metadata.name])) for s in bound)
     return max(wanted, len(note.strategies) if note is not None else 0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from tradewind.operators.config import OperatorConfig
@@ -26,23 +27,23 @@ def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str
     if is_deleted(document):
         return leaving.plan(document, world, now)
     try:
-        strategy = documents.read(document)
+        strategy = documents.known(world, ref_of(document))
         assert isinstance(strategy, Strategy)
     except SpecError as error:
         return _stopped(world, document, false("RiskBound", "InvalidSpec", str(error)), now)
-    every = documents.strategies(world)
-    policy = documents.policy(world, strategy.spec.risk_policy)
-    verdict = unbound(strategy.spec.risk_policy) if policy is None else bind(policy, every)[name]
+    account, sharing = strategy.spec.risk_policy, documents.of_model(world, strategy.model_name)
+    policy = documents.policy(world, account)
+    verdict = unbound(account) if policy is None else bind(policy, documents.of_policy(world, account))[name]
     if policy is None or not verdict.bound:
         return _stopped(world, document, _risk_bound(verdict), now)
     rolled = stages.look(world, document, strategy, policy, config, now)
     stand = rolled.stand if rolled is not None else Stand()
-    wanted = stages.processes(strategy, stand, policy, document, every, config)
+    wanted = stages.processes(strategy, stand, policy, document, sharing, config)
     apply, unwanted = differing(wanted, world), _unwanted(document, wanted, world)
     ready = stages.ready(strategy, stand, world)
     if apply and ready.status == "True":
         ready = false("Ready", "SignalsChanging", "the signal process is being changed")
-    told, causes = _surroundings(world, strategy, rolled, every, config, now)
+    told, causes = _surroundings(world, strategy, rolled, sharing, config, now)
     # What comes first is the cause of what comes later: a signal process waits for its predictor.
     ready = replace(next((c for c in (*causes, ready) if c.status != "True"), ready), type="Ready")
     fresh = next((c for c in told if c.type == "FeaturesFresh"), None)
@@ -50,7 +51,7 @@ def plan(world: World, name: str, config: OperatorConfig, now: str, problem: str
     trades = is_trading(strategy, policy, world, ready, fresh, held)
     conditions = [_risk_bound(verdict), _reconciled(apply, problem), *told, trades, ready]
     more = {"rollout": rolled.told} if rolled is not None else {}
-    written, news = status(document, conditions, now, **more, **_model(world, strategy, rolled, every, config))
+    written, news = status(document, conditions, now, **more, **_model(world, strategy, rolled, sharing, config))
     return Plan(
         apply,
         unwanted,
@@ -74,17 +75,19 @@ def _surroundings(
     world: World,
     strategy: Strategy,
     rolled: Rollout | None,
-    every: list[Strategy],
+    sharing: Sequence[Strategy],
     config: OperatorConfig,
     now: str,
 ) -> tuple[list[Condition], list[Condition]]:
     """Conditions of model, rollout and features, and those that the strategy can't be ready without."""
     told, causes = [], []
     if models.trains(config):
-        name, alias = strategy.model_name, _alias(strategy, rolled, every)
+        name, alias = strategy.model_name, _alias(strategy, rolled, sharing)
         trained = models.model_ready(strategy, world, config, now)
         challenger = rolled.challenger if rolled is not None else None
-        passed = gates.gates_passed(name, model_alias(strategy, every), world.get("RegisteredModel", name), challenger)
+        passed = gates.gates_passed(
+            name, model_alias(strategy, sharing), world.get("RegisteredModel", name), challenger
+        )
         told += [trained, passed]
         causes += [trained, *([passed] if rolled is not None else []), serving.served(name, alias, world)]
     told += [rolled.condition] if rolled is not None else []
@@ -96,17 +99,17 @@ def _surroundings(
     return told, causes
 
 
-def _alias(strategy: Strategy, rolled: Rollout | None, every: list[Strategy]) -> str:
+def _alias(strategy: Strategy, rolled: Rollout | None, sharing: Sequence[Strategy]) -> str:
     """The alias under which it is served: the champion's, or the challenger's where there is no champion."""
     alone = rolled is not None and rolled.challenger is not None and not rolled.stand.champion
-    return CHALLENGER if alone else model_alias(strategy, every)
+    return CHALLENGER if alone else model_alias(strategy, sharing)
 
 
 def _model(
-    world: World, strategy: Strategy, rolled: Rollout | None, every: list[Strategy], config: OperatorConfig
+    world: World, strategy: Strategy, rolled: Rollout | None, sharing: Sequence[Strategy], config: OperatorConfig
 ) -> Object:
     """The part of the status that says which model is served."""
-    name, alias = strategy.model_name, _alias(strategy, rolled, every)
+    name, alias = strategy.model_name, _alias(strategy, rolled, sharing)
     found = gates.aliased(world.get("RegisteredModel", name), alias) if models.trains(config) else None
     return {} if found is None else {"model": {"name": name, "version": found.number, "alias": alias}}
 
