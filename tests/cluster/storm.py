@@ -61,18 +61,27 @@ class Storm:
             for watcher in WATCHERS:
                 restart(self._state, watcher, down_s=0)
             self._until(time.monotonic(), self._predicts)
-            self._until(time.monotonic(), lambda: self._as_before({}))
-        restarts = {part: self._restarts(part) for part in PARTS}
+            self._until(time.monotonic(), lambda: not self._lacking({}))
+        before = self._pods()
+        assert before is not None, "the API server does not answer before the first blow"
         killed: dict[str, int] = {}
         for pause, part in blows(seed):
             time.sleep(pause)  # when it dies is what the seed says; nothing is waited for
             if self._kill(part):
-                killed[part] = restarts[part]
+                killed[part] = _restarts(before, part)
         last = time.monotonic()
         self._api_died = API in killed
-        ours = self._until(last, lambda: self._as_before(killed))
+        again: dict[str, float] = {}
+
+        def complete() -> bool:
+            lacking = self._lacking(killed)
+            again.update(dict.fromkeys(lacking, round(time.monotonic() - last, 1)))
+            return not lacking
+
+        ours = self._until(last, complete)
         ray = self._until(last, self._predicts)
-        return {"seed": seed, "killed": sorted(killed), "ready_s": ours, "ray_s": ray if "ray" in killed else None}
+        told = {"seed": seed, "killed": sorted(killed), "ready_s": ours, "ray_s": ray if "ray" in killed else None}
+        return told | {"lacking_until_s": again}
 
     def _kill(self, part: str) -> bool:
         """Whether there was something to kill: an earlier blow may have ended it."""
@@ -85,10 +94,6 @@ class Storm:
                 os.kill(pid, signal.SIGKILL)
         return bool(found)
 
-    def _restarts(self, part: str) -> int:
-        """How often its container was started again."""
-        return sum(c["restartCount"] for pod in self._pods() or [] if _part(pod) == part for c in _containers(pod))
-
     def processes(self, part: str) -> set[int]:
         """Its processes now; none while it isn't there."""
         return {pid for pid, told in processes("kubepods").items() if PROCESSES[part] in told}
@@ -100,16 +105,17 @@ class Storm:
             time.sleep(0.2)
         return round(time.monotonic() - since, 1)
 
-    def _as_before(self, killed: dict[str, int]) -> bool:
-        """Whether who was killed runs again, and every pod and policy says that it is ready."""
-        pods = self._pods()
-        if pods is None or any(not _is_ready(pod) for pod in pods if _part(pod) != "ray"):
-            return False
-        again = all(self._restarts(part) > before for part, before in killed.items() if part not in ("ray", API))
+    def _lacking(self, killed: dict[str, int]) -> set[str]:
+        """Who was killed and doesn't run again, and which kinds of pods and documents don't say that they are ready."""
         # A strategy's Ready is the predictor's, too.
         kinds = "riskpolicies" if "ray" in killed else "strategies,riskpolicies"
-        documents = self._get(kinds)
-        return again and bool(documents) and all(map(_is_ready, documents or []))
+        pods, documents = self._pods(), self._get(kinds)
+        if pods is None or not documents:
+            return {API}
+        lacking = {_part(pod) for pod in pods if _part(pod) != "ray" and not _is_ready(pod)}
+        lacking |= {document["kind"] for document in documents if not _is_ready(document)}
+        ended = {part: restarts for part, restarts in killed.items() if part not in ("ray", API)}
+        return lacking | {part for part, restarts in ended.items() if _restarts(pods, part) <= restarts}
 
     def _predicts(self) -> bool:
         """Whether the predictor answers with a model, and every strategy is ready."""
@@ -139,6 +145,11 @@ class Storm:
 
 def _part(pod: dict[str, Any]) -> str:
     return str(pod["metadata"].get("labels", {}).get("app.kubernetes.io/name"))
+
+
+def _restarts(pods: list[dict[str, Any]], part: str) -> int:
+    """How often its containers were started again."""
+    return sum(c["restartCount"] for pod in pods if _part(pod) == part for c in _containers(pod))
 
 
 def _containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
