@@ -18,7 +18,7 @@ test: $(VENV)/.dev.stamp ## Everything that must pass: format, types, layers, na
 	tools/tidy
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/cluster
 
-test-cluster: test-planes test-node test-rollout ## On a real Kubernetes: $$KUBECONFIG's, or one built from Go modules and booted here, as root with a node
+test-cluster: test-planes test-node test-rollout test-kuberay ## On a real Kubernetes: $$KUBECONFIG's, or one built from Go modules and booted here, as root with a node
 
 test-planes: $(VENV)/.dev.stamp ## The part of test-cluster that needs an API server and no node
 	[ -n "$$KUBECONFIG" ] || tools/cluster/prepare programs
@@ -26,11 +26,15 @@ test-planes: $(VENV)/.dev.stamp ## The part of test-cluster that needs an API se
 
 test-node: $(VENV)/.dev.stamp ## The part that needs a node: the pinned CPU, install, five rounds of kills, day two
 	[ -n "$$KUBECONFIG" ] || tools/cluster/prepare
-	$(BIN)/python -m pytest -s -m node --ignore=tests/cluster/test_rollout_on_a_node.py tests/cluster
+	$(BIN)/python -m pytest -s -m node --ignore=tests/cluster/test_rollout_on_a_node.py --ignore=tests/cluster/test_kuberay.py tests/cluster
 
 test-rollout: $(VENV)/.dev.stamp ## On a node of its own: a Live strategy from shadow to canary to champion
 	[ -n "$$KUBECONFIG" ] || tools/cluster/prepare
 	$(BIN)/python -m pytest -s tests/cluster/test_rollout_on_a_node.py
+
+test-kuberay: $(VENV)/.dev.stamp ## On a node of its own: the example on a Ray cluster that KubeRay runs
+	[ -n "$$KUBECONFIG" ] || { tools/cluster/prepare && tools/cluster/build --kuberay; }
+	$(BIN)/python -m pytest -s tests/cluster/test_kuberay.py
 
 chaos-cluster: $(VENV)/.dev.stamp ## The install test with 50 rounds of kills instead of 5 (an hour); TRADEWIND_SEED begins elsewhere
 	TRADEWIND_ROUNDS=$${TRADEWIND_ROUNDS:-50} $(BIN)/python -m pytest -s tests/cluster/test_install.py
@@ -94,4 +98,4 @@ $(VENV)/.dev.stamp: $(VENV)/.run.stamp requirements/dev.txt $(DEV_MEMBERS:%=%/py
 	$(UV_INSTALL) --no-deps $(DEV_MEMBERS:%=-e ./%)
 	@touch $@
 
-.PHONY: demo test test-cluster test-planes test-node test-rollout images crds check chaos chaos-cluster tidy sanitize fuzz simulation setup lock help
+.PHONY: demo test test-cluster test-planes test-node test-rollout test-kuberay images crds check chaos chaos-cluster tidy sanitize fuzz simulation setup lock help

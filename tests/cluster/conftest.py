@@ -16,7 +16,7 @@ from typing import IO
 
 import pytest
 
-from tests.cluster.installation import EXAMPLE, Installation, installed, load_images
+from tests.cluster.installation import EXAMPLE, Installation, certified, installed, load_images
 from tests.cluster.node import given_node, own_node
 from tests.cluster.plane import CHART, ROOT, TOOLS, Cluster, binaries
 
@@ -146,5 +146,6 @@ def installation(
     node: Cluster, images: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
     """Tradewind as helm installs it; one with another example (by `indirect`) begins when this one is gone."""
-    with installed(node, tmp_path_factory.mktemp("installation"), getattr(request, "param", EXAMPLE)) as made:
+    here = tmp_path_factory.mktemp("installation")
+    with installed(node, here, getattr(request, "param", EXAMPLE), certified(here)) as made:
         yield made

@@ -38,6 +38,7 @@ SECTIONS = (
     "A core of its own for the executor",
     "Upgrading and removing",
 )
+KUBERAY = "A Ray cluster of KubeRay's"
 PREDICTOR, PREDICTOR_SECRET = f"{RELEASE}-ray", "predictor-tls"
 
 
@@ -134,6 +135,28 @@ class Installation:
         return set(json.loads(self.python(pod, program, container=container)))
 
 
+@dataclass(frozen=True)
+class Beside:
+    """What somebody brings to the release: values, and commands before it, once it is installed, and when it is gone.
+
+    Attributes:
+        kept: objects that are left to them.
+    """
+
+    values: dict[str, Any]
+    first: tuple[str, ...]
+    then: tuple[str, ...] = ()
+    last: tuple[str, ...] = ()
+    kept: frozenset[str] = frozenset()
+
+
+def certified(here: Path) -> Beside:
+    """A certificate for predictions, as the page makes it."""
+    Authority(here / "ca", "tests").sign(here, PREDICTOR)
+    (secret,) = re.findall(rf"^kubectl create secret generic {PREDICTOR_SECRET} .*", PAGE.read_text(), re.M)
+    return Beside({}, (secret,), kept=frozenset({f"secret/{PREDICTOR_SECRET}"}))
+
+
 def load_images(cluster: Cluster) -> None:
     """Ours, for a node of this machine; another cluster has them."""
     if cluster.state is not None:
@@ -142,13 +165,13 @@ def load_images(cluster: Cluster) -> None:
 
 
 @contextmanager
-def installed(cluster: Cluster, here: Path, example: str) -> Iterator[Installation]:
+def installed(cluster: Cluster, here: Path, example: str, beside: Beside) -> Iterator[Installation]:
     """Tradewind by helm in a namespace of its own that allows PodSecurity `restricted` alone, for one example."""
     own = cluster.state is not None
     tools = [str(Path(sys.executable).parent), str(Path(cluster.kubectl).parent)]
     if own:
         tools.append(str(binaries("--node")))
-    values = yaml.safe_load(VALUES.read_text()) | ({} if own else {"storageClass": ""})
+    values = yaml.safe_load(VALUES.read_text()) | ({} if own else {"storageClass": ""}) | beside.values
     (here / "my-values.yaml").write_text(yaml.safe_dump(values))
     for name in ("charts", "examples"):
         (here / name).symlink_to(ROOT / name)
@@ -158,20 +181,16 @@ def installed(cluster: Cluster, here: Path, example: str) -> Iterator[Installati
     there = cluster.run("get", "namespace", NAMESPACE, "--output=name")
     assert there.returncode != 0, f"the cluster has a namespace {NAMESPACE}: delete it, or give another cluster"
     try:
-        Authority(here / "ca", "tests").sign(here, PREDICTOR)
-        (secret,) = re.findall(rf"^kubectl create secret generic {PREDICTOR_SECRET} .*", PAGE.read_text(), re.M)
         for line in commands(SECTIONS[0]):
-            if line.startswith("helm install"):
-                made.follow(secret)
-            made.follow(_of(example, line))
+            install = line.startswith("helm install")
+            made.follow(*(beside.first if install else ()), _of(example, line), *(beside.then if install else ()))
         yield made
-        made.follow(*(_of(example, line) for line in commands(SECTIONS[3]) if not keeps(line)))
+        made.follow(*(_of(example, line) for line in commands(SECTIONS[3]) if not keeps(line)), *beside.last)
         # Kubernetes' own; what a helm test made, so that its logs can be read; the password of a volume that stays; the
         # operators' Lease, which is nobody's.
         kept = {"configmap/kube-root-ca.crt", "serviceaccount/default", "lease.coordination.k8s.io/tradewind-operator"}
         kept |= {f"pod/{RELEASE}-install-test", f"configmap/{RELEASE}-install-test", f"secret/{RELEASE}-postgres"}
-        kept.add(f"secret/{PREDICTOR_SECRET}")
-        eventually(lambda: made.left() == kept, 120)
+        eventually(lambda: made.left() == kept | beside.kept, 120)
     finally:
         cluster.run("delete", "namespace", NAMESPACE, "--timeout=180s", timeout_s=200)
 

@@ -23,6 +23,7 @@ from tests.cluster.installation import (
     ANSWERING,
     EXAMPLE,
     FIRST_SEED,
+    KUBERAY,
     PAGE,
     PREDICTOR,
     RELEASE,
@@ -216,4 +217,5 @@ def test_an_upgrade_keeps_what_was_made_once(installation: Installation) -> None
 
 
 def test_every_command_of_the_page_is_in_a_section_that_is_followed() -> None:
-    assert sum(len(commands(section)) for section in SECTIONS) == len(lines(PAGE.read_text())) >= 20
+    # tests/cluster/test_kuberay.py follows the last.
+    assert sum(len(commands(section)) for section in (*SECTIONS, KUBERAY)) == len(lines(PAGE.read_text())) >= 20
