@@ -47,6 +47,8 @@ def leftovers(state: Path) -> list[str]:
     found += [str(p) for p in Path("/sys/fs/cgroup").glob("**/kubepods")]
     rules = subprocess.run(["iptables-save"], capture_output=True, text=True, check=True).stdout
     found += [rule for rule in rules.splitlines() if "KUBE-" in rule or "CNI-" in rule]
+    sets = subprocess.run(["ipset", "list", "-name"], capture_output=True, text=True, check=True).stdout
+    found += [name for name in sets.split() if name.startswith("KUBE-")]
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             told = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")

@@ -262,6 +262,16 @@ def test_only_executors_and_feeds_have_a_way_out() -> None:
     assert sorted(out) == ["executor", "feed"]
 
 
+@pytest.mark.parametrize("more", [[], CILIUM], ids=["plain", "cilium"])
+def test_a_network_policy_is_for_one_direction(more: list[str]) -> None:
+    """Kube-router lets in, too, what a policy for both directions lets out."""
+    policies = [d["spec"] for d in render(["venue.enabled=true", *more]) if d["kind"] == "NetworkPolicy"]
+    directions = [policy.get("policyTypes", ["Ingress"]) for policy in policies]
+    assert {tuple(d) for d in directions} == {("Ingress",), ("Egress",)}
+    other = {"Ingress": "egress", "Egress": "ingress"}
+    assert [p for p, (only,) in zip(policies, directions, strict=True) if other[only] in p] == []
+
+
 def test_with_cilium_the_way_out_is_by_host_name_alone() -> None:
     """In its own words; no plain policy leads out any more, for what any policy allows is allowed."""
     of = {"app.kubernetes.io/part-of": "tradewind"}

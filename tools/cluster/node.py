@@ -1,4 +1,4 @@
-"""A Kubernetes node on this machine: containerd, kubelet, kube-proxy, bridge network, DNS. Shell.
+"""A Kubernetes node on this machine: containerd, kubelet, kube-proxy, bridge network, network policies, DNS. Shell.
 
 One CPU is shared (by everything that asks for a fraction, and by the host); every other one is handed out whole to a
 Guaranteed container that asks for whole CPUs. The container restart back-off is capped at a second, for chaos tests.
@@ -18,9 +18,11 @@ from pause_image import PAUSE, write_pause_image
 from processes import await_ready, end, start
 
 NAME = "tradewind-node"
-BRIDGE, GATEWAY, PODS = "twbr0", "10.244.0.1", "10.244.0.0/24"
-DNS, DNS_PORT = "10.96.0.10", 10053
-TOOLS = ("containerd", "ctr", "runc", "iptables", "iptables-save", "iptables-restore", "conntrack", "ip")
+BRIDGE, GATEWAY, PODS, SERVICES = "twbr0", "10.244.0.1", "10.244.0.0/24", "10.96.0.0/16"
+DNS = "10.96.0.10"
+# Policies see the port that a Service leads to: these are where policies expect the API server and DNS.
+API_PORT, DNS_PORT = 6443, 53
+TOOLS = ("containerd", "ctr", "runc", "iptables", "iptables-save", "iptables-restore", "ipset", "conntrack", "ip")
 
 
 def check() -> None:
@@ -41,6 +43,7 @@ def prepare(state: Path) -> None:
     _run("ip", "addr", "add", f"{GATEWAY}/24", "dev", BRIDGE)
     _run("ip", "link", "set", BRIDGE, "up")
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+    Path("/proc/sys/net/bridge/bridge-nf-call-iptables").write_text("1")  # from pod to pod is through the firewall, too
     _run(
         "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "365",
         "-subj", "/O=system:masters/CN=kube-apiserver-kubelet-client",
@@ -82,6 +85,7 @@ def start_node(state: Path, binaries: Path) -> None:
         "--conntrack-max-per-core=0", "--conntrack-tcp-timeout-established=0", "--conntrack-tcp-timeout-close-wait=0",
         f"--healthz-bind-address={GATEWAY}:10256", f"--metrics-bind-address={GATEWAY}:10249",
     )  # fmt: skip
+    start(state, "policies", str(binaries / "policies"), str(state / "kubeconfig"), NAME, SERVICES)
     _name_service(state, binaries, kubectl)
     ready = ["wait", "--for=condition=Ready", f"node/{NAME}", "--timeout=1s"]
     await_ready(state, kubelet, lambda: _succeeds(*kubectl, *ready))
@@ -89,7 +93,7 @@ def start_node(state: Path, binaries: Path) -> None:
 
 def end_node(state: Path) -> None:
     """Ends every process of the node, its containers among them."""
-    for name in ("kubelet", "kube-proxy", "coredns", "kube-scheduler"):
+    for name in ("kubelet", "kube-proxy", "policies", "coredns", "kube-scheduler"):
         end(state, name, signal.SIGTERM)
     ctr = ["ctr", "-a", str(state / "containerd.sock"), "-n", "k8s.io"]
     containers = _output(*ctr, "containers", "ls", "-q").split()
@@ -117,6 +121,9 @@ def clear(state: Path) -> None:
         if _own_rules(table):
             kept = [r for r in _output("iptables-save", "-t", table).splitlines() if not _is_own(r)]
             subprocess.run(["iptables-restore", "-T", table], input="\n".join([*kept, ""]), text=True, check=True)
+    for name in _output("ipset", "list", "-name").split():
+        if name.startswith("KUBE-"):
+            _run("ipset", "destroy", name)
     for hierarchy in Path("/sys/fs/cgroup").glob("**/kubepods"):
         for group in sorted((p for p in hierarchy.glob("**/") if p.is_dir()), reverse=True):
             group.rmdir()
