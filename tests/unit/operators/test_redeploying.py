@@ -18,7 +18,7 @@ from tradewind.operators.plan.model import Object, Plan, World
 from tradewind.operators.plan.redeploying import STAMP
 from tradewind.operators.plan.serving import APPLICATION, SERVING
 from tradewind.operators.plan.times import parsed, written
-from tradewind.operators.run.observing import _cause
+from tradewind.operators.run.observing import WITHOUT_REPLICA, _cause, _status
 
 DEPLOYED = "2026-11-21T10:00:00Z"
 WHY = "ImportError: libgomp.so.1: cannot open shared object file"
@@ -144,3 +144,18 @@ TRACEBACK = 'The deployment failed 3 times. Error:\n  File "x.py", line 1\nRunti
 )
 def test_the_cause_is_the_last_line_of_whoever_failed(application: dict[str, Any], cause: str) -> None:
     assert _cause(application) == cause
+
+
+@pytest.mark.parametrize(
+    ("status", "replicas", "said"),
+    [
+        ("RUNNING", ["RUNNING"], "RUNNING"),
+        ("RUNNING", ["STARTING", "RUNNING"], "RUNNING"),
+        ("RUNNING", ["STARTING"], WITHOUT_REPLICA),
+        ("RUNNING", [], WITHOUT_REPLICA),
+        ("DEPLOYING", ["STARTING"], "DEPLOYING"),
+    ],
+)
+def test_an_application_without_a_replica_does_not_run(status: str, replicas: list[str], said: str) -> None:
+    deployment = {"status": "HEALTHY", "replicas": [{"state": state} for state in replicas]}
+    assert _status({"status": status, "deployments": {"Predictor": deployment}}) == said

@@ -18,6 +18,7 @@ from tradewind.operators.run.store import Store
 
 OURS = "tradewind-"
 LAST_LINES = 5
+WITHOUT_REPLICA = "WITHOUT_REPLICA"
 _ENDED = ("SUCCEEDED", "FAILED", "STOPPED")
 _KINDS = {"ray": ("RayJob", "ServeApplications"), "mlflow": ("RegisteredModel",)}
 _BROKEN = ("DEPLOY_FAILED", "UNHEALTHY")
@@ -89,7 +90,7 @@ class Observing:
         applications = {
             name: {
                 "config": a.get("deployed_app_config"),
-                "status": a["status"],
+                "status": _status(a),
                 "message": _cause(a),
                 "deployed": a.get("last_deployed_time_s", 0),
             }
@@ -129,6 +130,16 @@ class Observing:
 
 def _object(kind: str, name: str, **content: Any) -> Object:
     return {"kind": kind, "metadata": {"name": name}, **content}
+
+
+def _status(application: Object) -> str:
+    """As Serve says it, but RUNNING only with a replica of each deployment that is.
+
+    Where a replica's node has died Serve goes on to say RUNNING while it waits for another.
+    """
+    deployments = (application.get("deployments") or {}).values()
+    lacking = [d for d in deployments if all(r["state"] != "RUNNING" for r in d.get("replicas") or [])]
+    return WITHOUT_REPLICA if application["status"] == "RUNNING" and lacking else str(application["status"])
 
 
 def _cause(application: Object) -> str:
