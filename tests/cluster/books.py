@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from tests.cluster.installation import Installation
+from tests.cluster.operator_process import eventually
 
 # What the venue has: orders by client order id, of which it takes none twice, with the quantity filled; positions.
 TRADED = """
@@ -66,10 +67,40 @@ def recorded(installation: Installation) -> dict[str, Any]:
     return {**told, "orders": dict(told["orders"]), "positions": positions}
 
 
-def agree(installation: Installation) -> bool:
-    """Whether the venue has every order and position on record, and no other; every intent was decided and told of."""
+def agree(installation: Installation, within_s: float = 60) -> None:
+    """Waits until venue and record have the same orders and positions, and each intent was decided and told of.
+
+    Fails with where they differ.
+    """
+    last: dict[str, Any] = {}
+
+    def differ_nowhere() -> bool:
+        last.clear()
+        last.update(_differences(installation))
+        return not last
+
+    try:
+        eventually(differ_nowhere, within_s)
+    except AssertionError:
+        raise AssertionError(f"after {within_s:g} s: {json.dumps(last)}") from None
+
+
+def _differences(installation: Installation) -> dict[str, Any]:
+    """What one has and another has not, by name."""
     record, venue = recorded(installation), traded(installation)
     (executor,) = installation.pods("executor")
-    decided = json.loads(installation.python(executor, DECIDED, container="executor"))
-    intents = sorted(record["intents"])
-    return all(record[what] == venue[what] for what in venue) and intents == decided == sorted(record["told"])
+    decided = set(json.loads(installation.python(executor, DECIDED, container="executor")))
+    intents, told = set(record["intents"]), set(record["told"])
+    assert len(intents) == len(record["intents"])
+    found: dict[str, Any] = {
+        f"{what}: record, venue": [record[what], venue[what]] for what in venue if record[what] != venue[what]
+    }
+    for name, one, other in (
+        ("not decided", intents, decided),
+        ("not on record", decided, intents),
+        ("not told of", intents, told),
+        ("told of", told, intents),
+    ):
+        if one - other:
+            found[name] = sorted(one - other)
+    return found

@@ -11,6 +11,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -120,9 +121,11 @@ def test_a_worker_trains_and_predicts(installation: Installation) -> None:
 def test_a_worker_that_dies_is_replaced_and_the_strategy_goes_on(installation: Installation) -> None:
     (dead,) = pods(installation, "worker")
     installation.cluster.ok("delete", "pod", dead, "--grace-period=0", "--force")
+    ready = partial(installation.condition, "strategy", EXAMPLE, "Ready")
+    eventually(lambda: ready()["reason"] == "PredictorNotRunning")
     eventually(lambda: workers_that_predict(installation) - {dead}, 300)
     eventually(lambda: served(installation) == MODEL)
-    eventually(lambda: installation.condition("strategy", EXAMPLE, "Ready").get("status") == "True")
+    eventually(lambda: ready()["status"] == "True")
     before = recorded(installation)["signals"]
     eventually(lambda: recorded(installation)["signals"] > before)
 
@@ -130,5 +133,5 @@ def test_a_worker_that_dies_is_replaced_and_the_strategy_goes_on(installation: I
 def test_venue_and_record_agree(installation: Installation) -> None:
     waited = ("wait", "--for=condition=Complete", "job/feed", f"--timeout={2 * REPLAY_S[EXAMPLE]}s")
     assert installation.cluster.run(*waited, timeout_s=2 * REPLAY_S[EXAMPLE] + 60).returncode == 0, installation.look()
-    eventually(lambda: agree(installation), 60)
+    agree(installation)
     assert len(traded(installation)["orders"]) > 100
