@@ -47,6 +47,16 @@ _SETTLING = frozenset(
 _MOVING = frozenset(
     {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE}
 )
+# What is said of brokers that are away.
+_AWAY = frozenset(
+    {
+        KafkaError._TRANSPORT,
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TIMED_OUT,
+        KafkaError._WAIT_COORD,
+        KafkaError.REQUEST_TIMED_OUT,
+    }
+)
 _QUIET = 2  # librdkafka's own lines below "critical" repeat, many times over, what we raise as one error
 
 
@@ -57,13 +67,19 @@ class KafkaBus(Bus):
         bootstrap: "HOST:PORT", or several with commas.
         prefix: put before topic and group names with a dot, so that several logs can share a Kafka.
         environment: says who we are to Kafka (`KafkaSecurity.of`); None: this process's.
+        outage_s: how long, at the least, brokers that went away are waited for: some ten seconds otherwise. Who has
+            nothing else to look after does better to wait than to end and start again.
 
     Raises:
         BusError: nobody answers at `bootstrap` within a few seconds, or we are not let in.
     """
 
-    def __init__(self, bootstrap: str, prefix: str = "", environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, bootstrap: str, prefix: str = "", environment: Mapping[str, str] | None = None, outage_s: float = 0
+    ) -> None:
         self.bootstrap = bootstrap
+        self.delivery_s = max(_DELIVERY_S, outage_s)
+        self._outage_s = outage_s
         self.security = KafkaSecurity.of(os.environ if environment is None else environment)
         patience = reach_s(os.environ if environment is None else environment)
         self._not_let_in = ""
@@ -78,7 +94,7 @@ class KafkaBus(Bus):
                 "acks": "all",
                 "enable.idempotence": True,
                 "linger.ms": 0,
-                "delivery.timeout.ms": int(_DELIVERY_S * 1000),
+                "delivery.timeout.ms": int(self.delivery_s * 1000),
             }
         )
         self._publishing = threading.Lock()
@@ -154,7 +170,7 @@ class KafkaBus(Bus):
                     record = self.office.read(raw_record(topic, message), "read")
                     if record is not None:
                         yield record
-                if time.monotonic() - heard > _DELIVERY_S:
+                if time.monotonic() - heard > self.delivery_s:
                     raise self._unreachable(f"stopped answering while topic {topic} was read")
         finally:
             reader.close()
@@ -165,7 +181,8 @@ class KafkaBus(Bus):
     def bounds(self, topic: str) -> tuple[int, int]:
         """The offset of the first record that Kafka still keeps, and the offset that the next one will get."""
         self.require_kafka_topic(topic)
-        deadline = time.monotonic() + _CALL_S
+        began = time.monotonic()
+        deadline = began + _CALL_S
         while True:
             try:
                 first, end = self._observer.get_watermark_offsets(TopicPartition(self.kafka_topic(topic), 0), _CALL_S)
@@ -174,7 +191,8 @@ class KafkaBus(Bus):
                 cause = error.args[0]
                 if refused := self.security.refusal(cause, f"ask where topic {topic} ends"):
                     raise refused from error
-                if cause.code() not in _SETTLING or time.monotonic() > deadline:
+                settles = cause.code() in _SETTLING and time.monotonic() <= deadline
+                if not settles and not self._is_awaited(cause, began):
                     raise self._unreachable(f"does not say where topic {topic} ends ({cause.str()})") from error
             with suppress(KafkaException):  # it would look for a new leader in five minutes
                 self._observer.list_topics(self.kafka_topic(topic), _REACH_S)
@@ -183,7 +201,8 @@ class KafkaBus(Bus):
     def committed(self, group: str, topic: str) -> int:
         self.require_kafka_topic(topic)
         partition = TopicPartition(self.kafka_topic(topic), 0)
-        deadline = time.monotonic() + _CALL_S
+        began = time.monotonic()
+        deadline = began + _CALL_S
         while True:
             try:
                 found = self._asker(group).committed([partition], _CALL_S)[0]
@@ -193,9 +212,14 @@ class KafkaBus(Bus):
                 if found.error is None:
                     return max(int(found.offset), 0)  # a negative offset means that there is none
                 cause = found.error
-            if cause.code() not in _MOVING or time.monotonic() > deadline:
+            moves = cause.code() in _MOVING and time.monotonic() <= deadline
+            if not moves and not self._is_awaited(cause, began):
                 raise self._unreachable(f"does not say how far group {group} is ({cause.str()})")
             time.sleep(_COMMITS_LOOK_S)
+
+    def _is_awaited(self, error: KafkaError, since: float) -> bool:
+        """Whether what is said of brokers that are away, or just back, may still be waited out."""
+        return error.code() in _AWAY | _MOVING | _SETTLING and time.monotonic() < since + self._outage_s
 
     def _asker(self, group: str) -> Consumer:
         """A consumer that asks for the group's offsets and never joins it.
@@ -306,7 +330,7 @@ class KafkaBus(Bus):
 
     def _produce(self, outgoing: Outgoing, payload: bytes, headers: Mapping[str, str], delivered: Any) -> None:
         values = [(name, value.encode()) for name, value in headers.items()]
-        deadline = time.monotonic() + _DELIVERY_S
+        deadline = time.monotonic() + self.delivery_s
         while True:
             try:
                 topic = self.kafka_topic(outgoing.topic)
@@ -391,8 +415,8 @@ class _Batch:
     def wait(self, bus: KafkaBus) -> list[int]:
         """The offsets, once all are in the log."""
         with self._change:
-            # The producer gives up by itself after _DELIVERY_S; the surplus is for its report to arrive.
-            in_time = self._change.wait_for(lambda: self._left == 0, timeout=2 * _DELIVERY_S)
+            # The producer gives up by itself; the surplus is for its report to arrive.
+            in_time = self._change.wait_for(lambda: self._left == 0, timeout=bus.delivery_s + _DELIVERY_S)
         if not in_time or self._errors:
             for error, topic in self._errors:
                 if refused := bus.security.refusal(error, f"write topic {topic}"):

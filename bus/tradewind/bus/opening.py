@@ -13,13 +13,16 @@ from tradewind.bus.kafka_bus import KafkaBus
 
 _ADDRESS = re.compile(r"[^:,\s]+:\d{1,5}(,[^:,\s]+:\d{1,5})*")
 _PREFIX = re.compile(r"[a-zA-Z0-9._-]*")
+# How long who brings data, and has no orders to look after, waits for a Kafka that went away; Java's producer does so.
+BRINGERS_OUTAGE_S = 120.0
 
 
-def open_bus(url: str) -> Bus:
+def open_bus(url: str, outage_s: float = 0) -> Bus:
     """The bus at `url`.
 
     Args:
         url: "file:///absolute/path", or "kafka://HOST:PORT[,HOST:PORT...][/PREFIX]".
+        outage_s: how long a Kafka that went away is waited for, at the least; a file doesn't go away.
 
     Raises:
         BusError: the address is not of this form, or the bus cannot be opened.
@@ -32,7 +35,7 @@ def open_bus(url: str) -> Bus:
         raise _bad(url)
     if parts.scheme == "file" and parts.netloc == "" and re.match(r"/.", parts.path):
         return FileBus(Path(unquote(parts.path)))
-    return KafkaBus(*kafka_address(url))
+    return KafkaBus(*kafka_address(url), outage_s=outage_s)
 
 
 def kafka_address(url: str) -> tuple[str, str]:

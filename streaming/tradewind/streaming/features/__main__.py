@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 from pydantic import ValidationError
 
-from tradewind.bus import BusError, Probes, open_bus
+from tradewind.bus import BRINGERS_OUTAGE_S, BusError, Probes, open_bus
 from tradewind.streaming.datasets import DataError, read_dataset
 from tradewind.streaming.features.config import FeaturesConfig, HistoryConfig
 from tradewind.streaming.features.engine import NativeVectorEngine, native_feature_set
@@ -71,7 +71,7 @@ def run(config: FeaturesConfig, probes: Probes) -> None:
     from tradewind.streaming.features.repository import FeatureRepository  # Feast takes seconds: bad input fails first
 
     repository = FeatureRepository.open(config.state_dir, feature_set, store=config.store)
-    with probes.measured(open_bus(config.bus)) as bus:
+    with probes.measured(open_bus(config.bus, BRINGERS_OUTAGE_S)) as bus:
         sink = YieldingSink(repository)
         process = FeatureProcess(bus, config.group, feature_set, stream, sink, poll_records=config.poll_records)
         process.restore(*read_history(config.history))

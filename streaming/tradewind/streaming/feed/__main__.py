@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from tradewind.bus import Bus, BusError, Probes, open_bus
+from tradewind.bus import BRINGERS_OUTAGE_S, Bus, BusError, Probes, open_bus
 from tradewind.streaming.feed.config import AlpacaConfig, FeedConfig, ReplayConfig
 from tradewind.streaming.feed.errors import FeedError, StoppedError
 from tradewind.streaming.feed.live import Live
@@ -65,12 +65,12 @@ def run(config: FeedConfig, probes: Probes) -> None:
     source = config.source
     if isinstance(source, ReplayConfig):
         replaying = Replaying(config, source)
-        with probes.measured(open_bus(config.bus)) as bus:
+        with probes.measured(open_bus(config.bus, BRINGERS_OUTAGE_S)) as bus:
             probes.begin()
             _say({"ready": True, "accounts": config.accounts, "total": replaying.total})
             replaying.run(bus, Progress(replaying.total, config.progress), probes.stop.is_set)
     else:
-        with probes.measured(open_bus(config.bus)) as bus:
+        with probes.measured(open_bus(config.bus, BRINGERS_OUTAGE_S)) as bus:
             asyncio.run(_live(config, source, bus, probes))
 
 
