@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradewind.execution.signals.backlog import Backlog, Item
+from tradewind.execution.signals.backlog import Backlog, Item, newest
 from tradewind.v1.features_pb2 import FeatureVector
 
 SYMBOLS = st.sampled_from(["AAPL", "IBM", "MSFT"])
@@ -26,6 +26,15 @@ def test_however_it_is_read_the_newest_below_the_end_and_all_above_are_decided_o
         assert backlog.waits is (0 < last < end)
     newest = {symbol: offset for offset, symbol in enumerate(symbols[:end])}
     assert [offset for offset, _ in decided] == sorted(newest.values()) + list(range(end, len(items)))
+
+
+@given(st.lists(SYMBOLS, max_size=30))
+def test_who_is_behind_decides_on_the_newest_of_each_symbol(symbols: list[str]) -> None:
+    items: list[Item] = [(offset, FeatureVector(symbol=symbol)) for offset, symbol in enumerate(symbols)]
+    superseded, decided = newest(items)
+    assert [offset for offset, _ in decided] == sorted({symbol: at for at, symbol in enumerate(symbols)}.values())
+    assert sorted(superseded + decided, key=lambda item: item[0]) == items
+    assert superseded == sorted(superseded, key=lambda item: item[0])
 
 
 def test_what_is_not_ours_at_the_end_holds_nothing_up() -> None:

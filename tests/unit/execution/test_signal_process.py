@@ -440,6 +440,29 @@ def test_after_one_wait_in_vain_each_batch_makes_one_trial_until_one_succeeds(
     assert [s.reason for s in signals(bus)] == [*["predictor_unavailable"] * 3, "long"]
 
 
+@pytest.mark.parametrize("lockstep", [False, True])
+def test_what_came_during_a_wait_is_superseded_by_the_newest(
+    bus: Bus, predictor: Predictor, tmp_path: Path, lockstep: bool
+) -> None:
+    """Not in lockstep, where the market waits for everybody and each step counts."""
+    predictor.refusals = [(grpc.StatusCode.UNAVAILABLE, "busy")] * 10_000
+    with running(bus, config(tmp_path, positions_timeout_s=None if lockstep else 2.0)):
+        bus.publish_many([snapshot(T1), vector()])
+        deadline = time.monotonic() + LIMIT_S
+        while not predictor.requests:
+            assert time.monotonic() < deadline
+        later = (T2, T2 + 1, T2 + 2)
+        bus.publish_many([message for at in later for message in (snapshot(at), vector(event_time=at))])
+        if lockstep:
+            predictor.refusals.clear()
+        assert bus.wait_committed({(GROUP, "features"): 4}, LIMIT_S)
+    reasons = [s.reason for s in signals(bus)]
+    assert reasons == (
+        ["long"] * 4 if lockstep else ["predictor_unavailable", "superseded", "superseded", "predictor_unavailable"]
+    )
+    assert [i.decision_time for i in intents(bus)] == ([T1, *later] if lockstep else [])
+
+
 def test_a_predictor_that_comes_back_elsewhere_is_found(bus: Bus, tmp_path: Path) -> None:
     address = tmp_path / "predictor.json"
     first, port = serve(Predictor())

@@ -1,10 +1,20 @@
-"""What was on the log before a signal process came. Core."""
+"""Which vectors a signal process decides on where it is behind. Core."""
 
 from __future__ import annotations
 
 from tradewind.v1 import features_pb2
 
 Item = tuple[int, features_pb2.FeatureVector]
+
+
+def newest(items: list[Item]) -> tuple[list[Item], list[Item]]:
+    """Those that a newer vector of their symbol follows, and the rest; both in order.
+
+    Who waited for a predictor, or is slower than the market, would otherwise decide on ever older vectors: intents that
+    are past their time when they come.
+    """
+    last = {vector.symbol: offset for offset, vector in items}
+    return [i for i in items if i[0] < last[i[1].symbol]], [i for i in items if i[0] == last[i[1].symbol]]
 
 
 class Backlog:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from tradewind.bus import Bus, Outgoing, Record
-from tradewind.execution.signals.backlog import Backlog, Item
+from tradewind.execution.signals.backlog import Backlog, Item, newest
 from tradewind.execution.signals.books import BookReader
 from tradewind.execution.signals.config import SignalConfig
 from tradewind.execution.signals.decisions import Decider, Decision
@@ -58,6 +58,9 @@ class SignalProcess:
                     current = backlog.rest()  # the log's last records can't be read
                 else:
                     continue
+                if self._config.positions_timeout_s is not None:  # lockstep goes no further than it is followed
+                    superseded, current = newest(current)
+                    self._publish(self._refuse(superseded, "superseded"))
                 for event_time, group in groupby(current, key=lambda item: item[1].event_time):
                     self._publish(self._decide(event_time, list(group)))
                 if last is not None and not backlog.waits:
