@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.kafka.broker import Broker
-from tradewind.bus import BusError, KafkaBus, Outgoing
+from tradewind.bus import BusAwayError, KafkaBus, Outgoing, Subscription
 from tradewind.v1 import market_pb2
 
 AWAY_S = 20  # a call waits ten to fifteen seconds by itself
+SESSION_S = 6  # after so long without a word from a member, Kafka takes it for dead
 
 
 def bars(*times: int) -> list[Outgoing]:
@@ -47,6 +48,58 @@ def test_who_is_not_gives_up_in_time(tmp_path: Path) -> None:
         assert bus.publish_many(bars(1)) == [0]
         broker.send(signal.SIGKILL)
         broker.wait()
-        with pytest.raises(BusError, match="did not take 2 of 2 messages"):
+        with pytest.raises(BusAwayError, match="did not take 2 of 2 messages"):
             bus.publish_many(bars(2, 3))
         broker.spawn()
+
+
+def taken(subscription: Subscription, count: int) -> list[int]:
+    """Offsets of the next `count` records, and of those that come within a second more."""
+    found: list[int] = []
+    deadline = time.monotonic() + 60
+    while len(found) < count and time.monotonic() < deadline:
+        found += [record.offset for record in subscription.poll(timeout=0.2)]
+    return found + [record.offset for record in subscription.poll(timeout=1)]
+
+
+@pytest.mark.parametrize("outage_s", [0, 120])
+def test_a_member_that_kafka_took_for_dead_goes_on_where_it_was(tmp_path: Path, outage_s: float) -> None:
+    """A frozen broker counts the silence against its members: the group has forgotten them when it wakes."""
+    with (
+        Broker(tmp_path) as broker,
+        KafkaBus(broker.bootstrap, "", {}, outage_s=outage_s) as bus,
+        bus.subscribe(["bars"], "group") as subscription,
+    ):
+        bus.publish_many(bars(1, 2, 3, 4))
+        assert taken(subscription, 4) == [0, 1, 2, 3]
+        subscription.commit({"bars": 1})
+        broker.send(signal.SIGSTOP)
+        time.sleep(SESSION_S + 3)
+        broker.send(signal.SIGCONT)
+        subscription.commit({"bars": 3})  # Kafka knows no such member: it takes that when it does
+        bus.publish_many(bars(5))
+        assert taken(subscription, 1) == [4], "neither again nor not at all"
+        assert bus.committed("group", "bars") == 3
+        subscription.commit({"bars": 5})
+        assert bus.committed("group", "bars") == 5
+
+
+def test_a_commit_that_kafka_did_not_take_is_made_up_for(tmp_path: Path) -> None:
+    with (
+        Broker(tmp_path) as broker,
+        KafkaBus(broker.bootstrap, "", {}) as bus,
+        bus.subscribe(["bars"], "group") as subscription,
+    ):
+        bus.publish_many(bars(1, 2))
+        assert taken(subscription, 2) == [0, 1]
+        broker.send(signal.SIGKILL)
+        broker.wait()
+        with pytest.raises(BusAwayError, match="did not take the commit of group group"):
+            subscription.commit({"bars": 2})
+        assert subscription.poll(timeout=0.2) == []
+        broker.spawn()
+        broker.await_ready()
+        bus.publish_many(bars(3))
+        assert taken(subscription, 1) == [2]
+        subscription.commit({"bars": 2})
+        assert bus.committed("group", "bars") == 2

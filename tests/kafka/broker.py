@@ -72,7 +72,7 @@ class Broker:
         self._output = (folder / "broker.out").open("wb")
         self.spawn()
         try:
-            self._await_ready()
+            self.await_ready()
         except BaseException:
             self.stop()
             raise
@@ -118,7 +118,8 @@ class Broker:
         if done.returncode != 0:
             raise BrokerError(f"Kafka's storage cannot be formatted: {done.stdout}{done.stderr}")
 
-    def _await_ready(self) -> None:
+    def await_ready(self) -> None:
+        """Return when the broker answers."""
         quiet = {"log_level": 0, "error_cb": lambda _: None}
         admin = AdminClient({"bootstrap.servers": self.bootstrap, **quiet, **self._client})
         deadline = time.monotonic() + START_LIMIT_S

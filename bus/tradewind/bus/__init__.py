@@ -1,6 +1,6 @@
 """One interface to a log of messages: Kafka, and a file-backed log for one host."""
 
-from tradewind.bus.errors import BusError, UnreadableRecordError
+from tradewind.bus.errors import BusAwayError, BusError, UnreadableRecordError
 from tradewind.bus.file_bus import FileBus
 from tradewind.bus.interface import Bus, Start, Subscription
 from tradewind.bus.kafka_bus import KafkaBus
@@ -14,6 +14,7 @@ __all__ = [
     "BRINGERS_OUTAGE_S",
     "TOPICS",
     "Bus",
+    "BusAwayError",
     "BusError",
     "FileBus",
     "KafkaBus",

@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from tradewind.bus.dead_letters import DeadLetterOffice, dead_letter
 from tradewind.bus.encoding import encode
-from tradewind.bus.errors import BusError
+from tradewind.bus.errors import BusAwayError, BusError
 from tradewind.bus.interface import Bus, Start, Subscription
 from tradewind.bus.kafka_security import KafkaSecurity, reach_s
 from tradewind.bus.kafka_subscription import KafkaSubscription, raw_record
@@ -33,6 +33,7 @@ _PUMP_S = 0.1
 _READ_CHUNK = 1000
 _COMPLAIN_S = 30.0
 _COMMITS_LOOK_S = 0.003
+_OUTAGE_LOOK_S = 0.2
 # A leader that was just elected, as after a topic was made or a broker was lost, answers so for a moment; while there
 # is none, the client says that it knows no such partition.
 _SETTLING = frozenset(
@@ -53,6 +54,7 @@ _AWAY = frozenset(
         KafkaError._TRANSPORT,
         KafkaError._ALL_BROKERS_DOWN,
         KafkaError._TIMED_OUT,
+        KafkaError._MSG_TIMED_OUT,
         KafkaError._WAIT_COORD,
         KafkaError.REQUEST_TIMED_OUT,
     }
@@ -127,7 +129,7 @@ class KafkaBus(Bus):
 
     def flush(self) -> None:
         if self._producer.flush(_DELIVERY_S) > 0:
-            raise self._unreachable("did not take what was published")
+            raise self.unreachable("did not take what was published")
 
     def subscribe(
         self,
@@ -171,7 +173,7 @@ class KafkaBus(Bus):
                     if record is not None:
                         yield record
                 if time.monotonic() - heard > self.delivery_s:
-                    raise self._unreachable(f"stopped answering while topic {topic} was read")
+                    raise self.unreachable(f"stopped answering while topic {topic} was read")
         finally:
             reader.close()
 
@@ -182,7 +184,6 @@ class KafkaBus(Bus):
         """The offset of the first record that Kafka still keeps, and the offset that the next one will get."""
         self.require_kafka_topic(topic)
         began = time.monotonic()
-        deadline = began + _CALL_S
         while True:
             try:
                 first, end = self._observer.get_watermark_offsets(TopicPartition(self.kafka_topic(topic), 0), _CALL_S)
@@ -191,35 +192,61 @@ class KafkaBus(Bus):
                 cause = error.args[0]
                 if refused := self.security.refusal(cause, f"ask where topic {topic} ends"):
                     raise refused from error
-                settles = cause.code() in _SETTLING and time.monotonic() <= deadline
-                if not settles and not self._is_awaited(cause, began):
-                    raise self._unreachable(f"does not say where topic {topic} ends ({cause.str()})") from error
+                pause_s = self.patience_s(cause, began)
+                if pause_s is None:
+                    raise self.failure(cause, f"does not say where topic {topic} ends") from error
             with suppress(KafkaException):  # it would look for a new leader in five minutes
                 self._observer.list_topics(self.kafka_topic(topic), _REACH_S)
-            time.sleep(_COMMITS_LOOK_S)
+            time.sleep(pause_s)
 
     def committed(self, group: str, topic: str) -> int:
         self.require_kafka_topic(topic)
+        return self.stored(self._asker(group), group, topic) or 0
+
+    def stored(self, consumer: Any, group: str, topic: str) -> int | None:
+        """What `committed` says, asked through a consumer of the group; None when it never committed."""
         partition = TopicPartition(self.kafka_topic(topic), 0)
         began = time.monotonic()
-        deadline = began + _CALL_S
         while True:
             try:
-                found = self._asker(group).committed([partition], _CALL_S)[0]
+                found = consumer.committed([partition], _CALL_S)[0]
             except KafkaException as error:
                 cause = error.args[0]
             else:
                 if found.error is None:
-                    return max(int(found.offset), 0)  # a negative offset means that there is none
+                    return int(found.offset) if found.offset >= 0 else None
                 cause = found.error
-            moves = cause.code() in _MOVING and time.monotonic() <= deadline
-            if not moves and not self._is_awaited(cause, began):
-                raise self._unreachable(f"does not say how far group {group} is ({cause.str()})")
-            time.sleep(_COMMITS_LOOK_S)
+            pause_s = self.patience_s(cause, began)
+            if pause_s is None:
+                raise self.failure(cause, f"does not say how far group {group} is")
+            time.sleep(pause_s)
 
-    def _is_awaited(self, error: KafkaError, since: float) -> bool:
-        """Whether what is said of brokers that are away, or just back, may still be waited out."""
-        return error.code() in _AWAY | _MOVING | _SETTLING and time.monotonic() < since + self._outage_s
+    def unreachable(self, what: str) -> BusAwayError:
+        """For who asked something of brokers that are away, or do not let us in."""
+        if self._not_let_in:
+            fix = "correct KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, KAFKA_CA_FILE or the name in its certificate"
+            return BusAwayError(f"Kafka at {self.bootstrap} {self._not_let_in}: {fix}")
+        return BusAwayError(f"Kafka at {self.bootstrap} {what}: start it, or correct the address of the bus")
+
+    def failure(self, error: KafkaError, what: str) -> BusError:
+        """For who asked something and was answered with `error` for as long as there was patience."""
+        if self.may_pass(error):
+            return self.unreachable(f"{what} ({error.str()})")
+        return BusError(f"Kafka at {self.bootstrap} {what}: {error.str()}")
+
+    def patience_s(self, error: KafkaError, since: float) -> float | None:
+        """Seconds until one asks again who has been answered with `error` since then; None: one has asked enough."""
+        waited = time.monotonic() - since
+        if error.code() in _MOVING | _SETTLING and waited <= _CALL_S:
+            return _COMMITS_LOOK_S
+        if self.may_pass(error) and waited < self._outage_s:
+            return _OUTAGE_LOOK_S
+        return None
+
+    def may_pass(self, error: KafkaError) -> bool:
+        """Whether it is said of brokers that are away or just back, and not of what was asked."""
+        # A broker that has just come back may not know its users yet.
+        return error.code() in _AWAY | _MOVING | _SETTLING or bool(self.security.not_let_in(error))
 
     def _asker(self, group: str) -> Consumer:
         """A consumer that asks for the group's offsets and never joins it.
@@ -304,13 +331,13 @@ class KafkaBus(Bus):
             if refused := self.security.refusal(cause, f"make topic {name}, which is not there"):
                 raise refused from error
             if cause.code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise BusError(f"Kafka topic {name} cannot be made: {cause.str()}") from error
+                raise self.failure(cause, f"does not make topic {name}") from error
         except TimeoutError as error:
-            raise self._unreachable(f"does not make topic {name}") from error
+            raise self.unreachable(f"does not make topic {name}") from error
         deadline = time.monotonic() + _CALL_S
         while (partitions := self._partitions(name)) == 0:  # the answer precedes the news of it
             if time.monotonic() > deadline:
-                raise self._unreachable(f"made topic {name} but has no leader for it")
+                raise self.unreachable(f"made topic {name} but has no leader for it")
             time.sleep(_COMMITS_LOOK_S)
         return partitions
 
@@ -319,7 +346,7 @@ class KafkaBus(Bus):
         try:
             found = self._admin.list_topics(name, _CALL_S).topics.get(name)
         except KafkaException as error:
-            raise self._unreachable(f"does not list topic {name}") from error
+            raise self.unreachable(f"does not list topic {name}") from error
         if found is None:
             return 0
         if found.error is not None:
@@ -340,7 +367,7 @@ class KafkaBus(Bus):
                 return
             except BufferError as error:
                 if time.monotonic() > deadline:
-                    raise self._unreachable("takes records more slowly than they are published") from error
+                    raise self.unreachable("takes records more slowly than they are published") from error
                 self._producer.poll(_COMMITS_LOOK_S)
             except KafkaException as error:
                 cause = error.args[0]
@@ -379,14 +406,8 @@ class KafkaBus(Bus):
                 self._complained = time.monotonic()  # what is raised says it
                 self._admin.poll(0)  # why, it tells `_complain`
                 if time.monotonic() >= deadline:
-                    raise self._unreachable("is not reachable") from error
+                    raise self.unreachable("is not reachable") from error
             time.sleep(_AGAIN_S)
-
-    def _unreachable(self, what: str) -> BusError:
-        if self._not_let_in:
-            fix = "correct KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, KAFKA_CA_FILE or the name in its certificate"
-            return BusError(f"Kafka at {self.bootstrap} {self._not_let_in}: {fix}")
-        return BusError(f"Kafka at {self.bootstrap} {what}: start it, or correct the address of the bus")
 
 
 class _Batch:
@@ -423,7 +444,8 @@ class _Batch:
                     raise refused
             reason = self._errors[0][0].str() if self._errors else "no answer"
             lost = len(self._errors) + self._left
-            raise BusError(
+            away = all(bus.may_pass(error) for error, _ in self._errors)
+            raise (BusAwayError if away else BusError)(
                 f"Kafka at {bus.bootstrap} did not take {lost} of {len(self._offsets)} messages ({reason}): "
                 "see that it is up, and publish them again"
             )

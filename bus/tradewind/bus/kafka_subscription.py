@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from tradewind.bus.errors import BusError
+from tradewind.bus.errors import BusAwayError, BusError
 from tradewind.bus.interface import DEFAULT_POLL_RECORDS, Start, Subscription
 from tradewind.bus.progress import Progress
 from tradewind.bus.record import RawRecord, Record
@@ -20,32 +21,44 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _CALL_S = 10.0
-# What librdkafka reports through messages and heals by itself.
-_PASSING = frozenset(
+# After an outage Kafka may have taken us for dead. The group takes us up again while we poll.
+_NO_MEMBER = frozenset(
     {
-        KafkaError._PARTITION_EOF,
-        KafkaError._TRANSPORT,
-        KafkaError._ALL_BROKERS_DOWN,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.NOT_LEADER_FOR_PARTITION,
-        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.UNKNOWN_MEMBER_ID,
+        KafkaError.ILLEGAL_GENERATION,
         KafkaError.REBALANCE_IN_PROGRESS,
+        KafkaError._ASSIGNMENT_LOST,
     }
 )
+# What librdkafka reports through messages and heals by itself, besides what brokers that are away or just back say.
+_PASSING = frozenset({KafkaError._PARTITION_EOF, KafkaError.REBALANCE_IN_PROGRESS})
+
+
+@dataclass
+class _Place:
+    """Where we are in a topic. Kept while the group has taken the topic away, because it may give it back."""
+
+    next: int
+    progress: Progress
+    owed: int | None = None
+    """A commit that Kafka has not taken yet."""
 
 
 class KafkaSubscription(Subscription):
-    """Reads through Kafka's consumer group: it gives each topic, being one partition, to one member of the group."""
+    """Reads through Kafka's consumer group: it gives each topic, being one partition, to one member of the group.
+
+    Kafka takes who is silent for a while, as during its own outage, for dead. The group then takes us up again while we
+    poll; each topic goes on behind the last record that we were given, unless another member has committed more.
+    """
 
     def __init__(self, bus: KafkaBus, topics: Sequence[str], group: str, start: Start) -> None:
         self._bus = bus
         self._group = group
         self._start: Start = {topic: bus.end_offset(topic) for topic in topics} if start == "latest" else start
         self._names = {bus.kafka_topic(topic): topic for topic in topics}
-        self._begun: set[str] = set()  # topics that `start` has been applied to
-        self._next: dict[str, int] = {}  # of the topics that the group gave us
-        self._progress: dict[str, Progress] = {}
+        self._places: dict[str, _Place] = {}  # of every topic that was ever ours
+        self._ours: set[str] = set()
+        self._given: list[Any] = []  # topics that the group gave us, while Kafka doesn't say where they begin
         self._consumer: Any = Consumer(bus.consumer_config(group))
         self._consumer.subscribe(list(self._names), on_assign=self._assigned, on_revoke=self._revoked)
         self._closed = False
@@ -53,6 +66,8 @@ class KafkaSubscription(Subscription):
     def poll(self, max_records: int = DEFAULT_POLL_RECORDS, timeout: float = 1.0) -> list[Record]:
         self._require_open()
         deadline = time.monotonic() + timeout
+        if self._given:
+            self._take_up(self._consumer, self._given)
         while True:
             records = self._take(max_records, max(deadline - time.monotonic(), 0.0))
             if records or time.monotonic() >= deadline:
@@ -62,25 +77,27 @@ class KafkaSubscription(Subscription):
         self._require_open()
         offsets = {done.topic: done.offset + 1} if isinstance(done, Record) else done
         for topic in offsets:
-            if topic not in self._progress:
+            if topic not in self._places:
                 raise BusError(
                     f"group {self._group} does not read topic {topic}: subscribe to it, and poll, to commit it"
                 )
         for topic, offset in offsets.items():
-            if offset > self._next[topic]:  # read by other means, such as `Bus.read`
+            place = self._places[topic]
+            if offset > place.next:  # read by other means, such as `Bus.read`
                 self._bus.require_end(self._group, topic, offset)
-                self._next[topic] = offset
-                self._consumer.seek(self._partition(topic, offset))
-        commits = {topic: self._progress[topic].commit(offset) for topic, offset in offsets.items()}
-        self._commit({topic: offset for topic, offset in commits.items() if offset is not None})
+                place.next = offset
+                if topic in self._ours:
+                    self._consumer.seek(self._partition(topic, offset))
+        for topic, offset in offsets.items():
+            self._owe(topic, self._places[topic].progress.commit(offset))
+        self._settle()
 
     def lag(self) -> dict[str, int]:
-        ends = {
-            topic: self._consumer.get_watermark_offsets(self._partition(topic, 0), cached=True)[1]
-            for topic in self._next
-        }
-        # A negative end: nothing was fetched yet.
-        return {topic: max(ends[topic] - offset, 0) for topic, offset in self._next.items()}
+        found = {}
+        for topic in self._ours:
+            _first, end = self._consumer.get_watermark_offsets(self._partition(topic, 0), cached=True)
+            found[topic] = max(end - self._places[topic].next, 0)  # the end is negative while nothing was fetched
+        return found
 
     def close(self) -> None:
         if not self._closed:
@@ -92,8 +109,9 @@ class KafkaSubscription(Subscription):
         first = self._consumer.poll(timeout)
         if first is None:
             return []
+        records = [self._read(first)]
         more = self._consumer.consume(max_records - 1, 0) if max_records > 1 else []
-        records = [self._read(message) for message in [first, *more]]
+        records += [self._read(message) for message in more]
         return [record for record in records if record is not None]
 
     def _read(self, message: Any) -> Record | None:
@@ -102,16 +120,18 @@ class KafkaSubscription(Subscription):
             return None
         topic = self._names[message.topic()]
         offset = message.offset()
+        place = self._places[topic]
+        if topic not in self._ours or offset < place.next:
+            return None  # on its way since before the group took the topic away, or before we went on further along
         record = self._bus.office.read(raw_record(topic, message), self._group)
-        self._next[topic] = offset + 1
+        place.next = offset + 1
         if record is None:
-            skipped_to = self._progress[topic].skip(offset)
-            if skipped_to is not None:
-                self._commit({topic: skipped_to})
+            self._owe(topic, place.progress.skip(offset))
+            self._settle()
         return record
 
     def _judge(self, error: Any, name: str | None) -> None:
-        if error.code() in _PASSING:
+        if error.code() in _PASSING or self._bus.may_pass(error):
             log.warning("Kafka topic %s: %s", name, error.str())
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:
             raise BusError(
@@ -128,48 +148,76 @@ class KafkaSubscription(Subscription):
             return f"read as group {self._bus.kafka_group(self._group)}"
         return f"read topic {name}"
 
-    def _commit(self, offsets: Mapping[str, int]) -> None:
-        if not offsets:
-            return
-        partitions = [self._partition(topic, offset) for topic, offset in offsets.items()]
-        try:
-            answers = self._consumer.commit(offsets=partitions, asynchronous=False)
-        except KafkaException as error:
-            raise self._commit_failed(error.args[0]) from error
-        for answer in answers:
-            if answer.error is not None:
-                raise self._commit_failed(answer.error)
+    def _owe(self, topic: str, offset: int | None) -> None:
+        if offset is not None:
+            self._places[topic].owed = offset
 
-    def _commit_failed(self, error: Any) -> BusError:
-        return BusError(
-            f"Kafka did not take the commit of group {self._group} ({error.str()}): "
-            "restart this consumer, it will be given the records again"
-        )
+    def _settle(self) -> None:
+        """Has Kafka take what is owed; while we are no member of the group, that is when it takes us up again."""
+        began = time.monotonic()
+        while (error := self._offer()) is not None and error.code() not in _NO_MEMBER:
+            pause_s = self._bus.patience_s(error, began)
+            if pause_s is None:
+                raise self._bus.failure(error, f"did not take the commit of group {self._group}")
+            time.sleep(pause_s)
+
+    def _offer(self) -> Any:
+        """Commits what is owed of our topics. Returns what Kafka has against it."""
+        owed = {topic: place.owed for topic, place in self._places.items() if topic in self._ours}
+        commits = [self._partition(topic, offset) for topic, offset in owed.items() if offset is not None]
+        if not commits:
+            return None
+        try:
+            answers = self._consumer.commit(offsets=commits, asynchronous=False)
+            error = next((answer.error for answer in answers if answer.error is not None), None)
+        except KafkaException as failed:
+            error = failed.args[0]
+        if error is None:
+            for topic in owed:
+                self._places[topic].owed = None
+        return error
 
     def _assigned(self, consumer: Any, partitions: list[Any]) -> None:
-        """The group gave us topics: begin each where it was left, or where `start` says on the first time."""
-        if self._closed:  # Kafka may still answer a request to join while we leave
+        """The group gave us topics."""
+        if not self._closed:  # Kafka may still answer a request to join while we leave
+            self._take_up(consumer, partitions)
+
+    def _take_up(self, consumer: Any, partitions: list[Any]) -> None:
+        try:
+            places = {partition.topic: self._begin(self._names[partition.topic]) for partition in partitions}
+        except BusAwayError as error:
+            log.warning("%s", error)
+            self._given = partitions  # `poll` asks again
+            consumer.assign([])
             return
-        stored = {found.topic: found.offset for found in consumer.committed(partitions, _CALL_S)} if partitions else {}
         for partition in partitions:
-            topic = self._names[partition.topic]
-            partition.offset = self._begin(topic, stored[partition.topic])
-            self._begun.add(topic)
-            self._next[topic] = partition.offset
-            self._progress[topic] = Progress(partition.offset, max(stored[partition.topic], 0))
+            place = places[partition.topic]
+            partition.offset = place.next
+            self._places[self._names[partition.topic]] = place
+        self._given = []
+        self._ours = {self._names[partition.topic] for partition in partitions}
         consumer.assign(partitions)
+        self._offer()
 
-    def _begin(self, topic: str, stored: int) -> int:
-        if isinstance(self._start, Mapping) and topic in self._start and topic not in self._begun:
-            return self._start[topic]
-        if stored < 0 or (self._start == "earliest" and topic not in self._begun):
-            return self._bus.bounds(topic)[0]
-        return stored
+    def _begin(self, topic: str) -> _Place:
+        """Where the group was left; where we were, if that is further; where `start` says the first time."""
+        stored = self._bus.stored(self._consumer, self._group, topic)
+        floor = stored or 0
+        before = self._places.get(topic)
+        if before is not None and before.next >= floor:
+            before.progress.committed(floor)
+            return _Place(before.next, before.progress, before.owed if (before.owed or 0) > floor else None)
+        if before is None and isinstance(self._start, Mapping) and topic in self._start:
+            begin = self._start[topic]
+        elif stored is None or (before is None and self._start == "earliest"):
+            begin = self._bus.bounds(topic)[0]
+        else:
+            begin = stored
+        return _Place(begin, Progress(begin, floor))
 
-    def _revoked(self, consumer: Any, partitions: list[Any]) -> None:
-        for partition in partitions:
-            self._next.pop(self._names[partition.topic], None)
-            self._progress.pop(self._names[partition.topic], None)
+    def _revoked(self, consumer: Any, partitions: list[Any]) -> None:  # noqa: ARG002 - all are, in this protocol
+        self._ours = set()
+        self._given = []
         consumer.unassign()
 
     def _partition(self, topic: str, offset: int) -> Any:

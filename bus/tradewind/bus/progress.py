@@ -29,6 +29,10 @@ class Progress:
         """The consumer is done with everything before `next_offset`. Returns the offset to commit now, if any."""
         return self._raise_floor(next_offset) if next_offset < self._done else self._finish(next_offset)
 
+    def committed(self, next_offset: int) -> None:
+        """Somebody else has committed everything before `next_offset` for the group."""
+        self._floor = max(self._floor, next_offset)
+
     def _finish(self, done: int) -> int | None:
         while done in self._skipped:
             done += 1
