@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from tradewind.bus import Bus, BusError, Outgoing, open_bus
+from tradewind.bus import Bus, BusAwayError, BusError, Outgoing, open_bus
 from tradewind.execution.audit.chain import compare, verify
 from tradewind.execution.executor.publisher import Publisher
 from tradewind.native.executor import Executor
@@ -71,3 +71,22 @@ def test_the_chain_is_the_journals_after_a_batch_that_was_taken_in_part(
     assert [json.loads(link.payload)["text"] for link in told] == ["one", "two", "three", "four"]
     assert verify(ACCOUNT, told).first_break is None
     assert compare(told, ACCOUNT, ALERTS) is None
+
+
+def test_a_dead_letter_waits_for_a_bus_that_is_away(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    publisher = Publisher(bus, cast("Executor", Journal(())), ACCOUNT, 1, lambda: None)
+
+    def away(*_: object) -> int:
+        raise BusAwayError("away")
+
+    with monkeypatch.context() as gone:
+        gone.setattr(bus, "dead_letter", away)
+        publisher.bury("intents", "IBM", trading_pb2.OrderIntent(id="one"), "too long")
+        with pytest.raises(BusAwayError):
+            publisher.publish(None)
+    publisher.bury("intents", "IBM", trading_pb2.OrderIntent(id="two"), "too long")
+    assert list(bus.read("intents.dead")) == [], "in their order"
+    publisher.publish(None)
+    publisher.publish(None)
+    messages: list[Any] = [record.message for record in bus.read("intents.dead")]
+    assert [trading_pb2.OrderIntent.FromString(m.payload).id for m in messages] == ["one", "two"]

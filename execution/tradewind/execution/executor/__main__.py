@@ -11,8 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from google.protobuf.message import Message
-
 from tradewind.bus import Bus, BusError, Probes, open_bus
 from tradewind.execution.executor.config import ExecutorConfig
 from tradewind.execution.executor.control import serve
@@ -76,15 +74,17 @@ def _serve(config: ExecutorConfig, directory: Path, bus: Bus, probes: Probes) ->
         volatility = VolatilityIndex(bus, config.volatility)
         calendar = ExchangeCalendar(config.calendar)
         wall = config.clock == "wall"
-
-        def bury(topic: str, key: str, message: Message, reason: str) -> None:
-            payload, kind = message.SerializeToString(), message.DESCRIPTOR.full_name
-            bus.dead_letter(topic, key, payload, kind, reason, f"executor {config.account}")
-
-        intake = Intake(
-            executor, config.account, volatility, estimates, calendar, bury, wall=wall, canaries=config.canaries
-        )
         publisher = Publisher(bus, executor, config.account, config.policy_generation, keeper.guard)
+        intake = Intake(
+            executor,
+            config.account,
+            volatility,
+            estimates,
+            calendar,
+            publisher.bury,
+            wall=wall,
+            canaries=config.canaries,
+        )
         policy = PolicyFile(config_path(ExecutorConfig), config, executor, intake, publisher)
         server = serve(
             config.account,

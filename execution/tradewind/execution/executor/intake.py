@@ -102,6 +102,10 @@ class Intake:
         """Tells the engine the time, so that what depends on it happens without another input."""
         self._executor.push_time(self._now)
 
+    def read_index(self) -> None:
+        """Has the volatility index at hand for the bars that come. Raises BusError."""
+        self._volatility.read()
+
     def bar(self, bar: market_pb2.Bar, offset: int) -> None:
         """A bar, with the volatility index beside the market's own."""
         self._estimates.bar(bar)

@@ -6,9 +6,12 @@ A policy that is refused leaves the last one in force and is told on stderr; wha
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from tradewind.execution.executor.config import ExecutorConfig
@@ -17,12 +20,17 @@ from tradewind.execution.executor.publisher import Publisher
 from tradewind.execution.process import ProcessError, read_config
 from tradewind.native.executor import Executor, ExecutorError
 
+_LOOK_S = 0.05
 # What may change while the process runs; the rest is where it is, and needs a new process.
 POLICY = frozenset({"policy_generation", "engine", "canaries", "calendar", "estimates", "kill_switch"})
 
 
 class PolicyFile:
-    """Looks at the file between two records, so that a change is in force before the next intent is judged."""
+    """Looks at the file between two records, so that a change is in force before the next intent is judged.
+
+    `lock` is held while a change is taken over. Who holds it while it takes records, and in no wait, can have the file
+    `watched` besides: what a loop waits for, such as the bus, does not keep it from the kill switch.
+    """
 
     def __init__(
         self, path: Path, config: ExecutorConfig, executor: Executor, intake: Intake, publisher: Publisher
@@ -32,6 +40,8 @@ class PolicyFile:
         self._executor = executor
         self._intake = intake
         self._publisher = publisher
+        self.lock = threading.RLock()
+        self._failed: Exception | None = None
         # Not seen yet: it may have changed since the process read it.
         self._seen: tuple[int, int] | None = None
 
@@ -41,8 +51,35 @@ class PolicyFile:
             self._engage(self._config)
         self._told("")
 
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Looks every now and then from a thread of its own. What it did not foresee, the next `look` raises."""
+        ending = threading.Event()
+
+        def watch() -> None:
+            while not ending.wait(_LOOK_S):
+                try:
+                    self.look()
+                except Exception as error:  # noqa: BLE001 - raised in the loop
+                    self._failed = error
+                    return
+
+        watcher = threading.Thread(target=watch, name="policy", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            ending.set()
+            watcher.join()
+
     def look(self) -> None:
         """Takes a changed file over, or says why not."""
+        with self.lock:
+            if self._failed is not None:
+                raise self._failed
+            self._look()
+
+    def _look(self) -> None:
         stamp = self._stamp()
         if stamp is None or stamp == self._seen:
             return

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
-from tradewind.bus import Bus, Record, Subscription
+from tradewind.bus import Bus, BusAwayError, Record, Subscription
 from tradewind.execution.executor.intake import Intake
 from tradewind.execution.executor.messages import intent_order
 from tradewind.execution.executor.policy import PolicyFile
@@ -80,6 +81,7 @@ class LockstepLoop:
                 f"the venue's stream has not reached event {tick.venue_event_id} after {_BROKER_S:.0f} s"
             )
         self._have("bars", tick.bars_end, stop)
+        self._intake.read_index()
         while self._bars and self._bars[0][0] < tick.bars_end:
             offset, bar = self._bars.pop(0)
             if offset >= self._first_new_bar:
@@ -118,7 +120,11 @@ class LockstepLoop:
 
 
 class FreeLoop:
-    """Takes records as they come. With recorded times, time is the newest that any record has named."""
+    """Takes records as they come. With recorded times, time is the newest that any record has named.
+
+    While the bus is away the account's orders are still looked after: what the journal says is told, and what was
+    taken is committed, when the bus answers again; the policy holds all the time.
+    """
 
     def __init__(
         self,
@@ -139,34 +145,74 @@ class FreeLoop:
         self._subscription: Subscription = bus.subscribe(list(TOPICS), group, evict=True)
         self._first_new = executor.offsets()
         self._bar_time = 0
+        self._taken: dict[str, int] = {}  # by topic, the next offset to commit
+        self._away = False
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set."""
-        self._publisher.publish(None)
+        records: list[Record] = []
         try:
-            while not stop.is_set():
-                self._policy.look()
-                records = self._subscription.poll(4096, 0.05)
-                if self._wall:
-                    self._intake.keep_session()
-                if records:
-                    self._take(records)
-                    self._executor.wait_idle(_BROKER_S)
-                else:
-                    self._intake.bars_done()
-                # Fills arrive between records too: the books are told with each bar, and when something happened.
-                filled = self._publisher.publish(self._bar_time if records and self._bar_time else None)
-                if filled:
-                    # What a fill makes possible (the second leg of a position that changes sides) waits for no record.
-                    self._intake.time_passed()
-                if records:
-                    self._commit({r.topic: r.offset + 1 for r in records})
+            with self._policy.watched():
+                self._tell(None)
+                while not stop.is_set():
+                    self._policy.look()
+                    records = records or self._subscription.poll(4096, 0.05)
+                    ready = self._index_is_read(records)
+                    self._round(records if ready else [])
+                    records = [] if ready else records
         finally:
             self._subscription.close()
 
-    def _commit(self, offsets: dict[str, int]) -> None:
-        self._publisher.guard()
-        self._subscription.commit(offsets)
+    def _round(self, records: list[Record]) -> None:
+        with self._policy.lock:
+            if self._wall:
+                self._intake.keep_session()
+            if records:
+                self._take(records)
+            else:
+                self._intake.bars_done()
+        if records:
+            self._executor.wait_idle(_BROKER_S)
+            self._taken |= {record.topic: record.offset + 1 for record in records}
+        # Fills arrive between records too: the books are told with each bar, and when something happened.
+        self._tell(self._bar_time if records and self._bar_time else None)
+
+    def _index_is_read(self, records: list[Record]) -> bool:
+        """Whether the volatility index is at hand for the bars among `records`; if not, they wait."""
+        if any(isinstance(record.message, market_pb2.Bar) and record.message.context for record in records):
+            try:
+                self._intake.read_index()
+            except BusAwayError as error:
+                self._miss(error)
+                return False
+        return True
+
+    def _tell(self, snapshot_time: int | None) -> None:
+        try:
+            filled = self._publisher.publish(snapshot_time)
+            if filled:
+                self._time_passed()
+            if self._taken:
+                self._publisher.guard()
+                self._subscription.commit(self._taken)
+                self._taken = {}
+        except BusAwayError as error:
+            self._miss(error)
+        else:
+            if self._away:
+                self._away = False
+                print("the bus answers again; what happened meanwhile is told", file=sys.stderr)  # noqa: T201
+
+    def _miss(self, error: BusAwayError) -> None:
+        if not self._away:
+            self._away = True
+            print(f"alert: {error}; orders are looked after without it", file=sys.stderr)  # noqa: T201
+        self._time_passed()  # whether something was filled can't be asked here
+
+    def _time_passed(self) -> None:
+        # What a fill makes possible (the second leg of a position that changes sides) waits for no record.
+        with self._policy.lock:
+            self._intake.time_passed()
 
     def _take(self, records: list[Record]) -> None:
         flush = bars = False

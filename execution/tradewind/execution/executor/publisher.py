@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tradewind.bus import Bus, Outgoing
+from google.protobuf.message import Message
+
+from tradewind.bus import Bus, BusAwayError, Outgoing
 from tradewind.execution.audit.chain import Chain, last_link
 from tradewind.execution.executor.messages import outgoing, risk_state, snapshot
 from tradewind.native.executor import Executor
@@ -25,6 +27,7 @@ class Publisher:
         self._executor = executor
         self._account = account
         self.policy_generation = policy_generation
+        self._letters: list[tuple[str, str, bytes, str, str, str]] = []
         self._resume()
 
     def _resume(self) -> None:
@@ -43,11 +46,26 @@ class Publisher:
         if self._unsure:
             self._resume()
         self._unsure = True
+        while self._letters:
+            self._bus.dead_letter(*self._letters[0])
+            self._letters.pop(0)
         filled = self._publish_records()
         self._unsure = False
         if snapshot_time is not None:
             self._publish_books(snapshot_time)
         return filled
+
+    def bury(self, topic: str, key: str, message: Message, reason: str) -> None:
+        """A record of `topic` goes to the dead letters: now, or when the bus answers again."""
+        payload, kind = message.SerializeToString(), message.DESCRIPTOR.full_name
+        letter = (topic, key, payload, kind, reason, f"executor {self._account}")
+        if self._unsure:
+            self._letters.append(letter)
+            return
+        try:
+            self._bus.dead_letter(*letter)
+        except BusAwayError:
+            self._letters.append(letter)
 
     def _publish_records(self) -> bool:
         filled = False

@@ -13,7 +13,7 @@ _LOOK_BACK = 2000
 
 
 class VolatilityIndex:
-    """The newest value from before a given time: what the slower loop had said when the bar closed.
+    """The newest value from before a given time: what the slower loop had said when the bar closed; read in advance.
 
     A bar's own vector may or may not be there when the bar is traded; the one before always is, so a restart sees the
     same value.
@@ -27,15 +27,14 @@ class VolatilityIndex:
 
     def before(self, time: int) -> int:
         """The index in points at 1e-8 (25 = 25 %), 0 when none is known. Times must not go back."""
-        if self._source is None:
-            return 0
-        self._read()
         while len(self._values) > 1 and self._values[1][0] < time:
             self._values.pop(0)
         return self._values[0][1] if self._values and self._values[0][0] < time else 0
 
-    def _read(self) -> None:
-        assert self._source is not None
+    def read(self) -> None:
+        """Takes in what is on the topic now. Raises BusError."""
+        if self._source is None:
+            return
         end = self._bus.end_offset("features")
         if end <= self._next:
             return
