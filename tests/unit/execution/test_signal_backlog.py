@@ -49,14 +49,3 @@ def test_records_that_can_not_be_read_hold_nothing_up() -> None:
     backlog.take([(0, FeatureVector(symbol="IBM"))], 1)
     assert backlog.rest() == [(0, FeatureVector(symbol="IBM"))]
     assert not backlog.waits
-
-
-def test_what_is_given_again_is_not_newer() -> None:
-    """Kafka deals a topic out anew, from what was acknowledged: from the backlog's first record."""
-    symbols = ["AAPL", "IBM", "AAPL", "IBM", "AAPL"]
-    items: list[Item] = [(offset, FeatureVector(symbol=symbol)) for offset, symbol in enumerate(symbols)]
-    backlog = Backlog(5)
-    assert backlog.take(items[:4], 4) == []
-    assert backlog.take(items[:3], 3) == []
-    assert [offset for offset, _ in backlog.take(items[3:], 5)] == [3, 4]
-    assert backlog.take(items, 5) == []

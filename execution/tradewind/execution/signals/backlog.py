@@ -27,32 +27,22 @@ class Backlog:
 
     def __init__(self, end: int) -> None:
         self._end = end
-        self._taken = -1
-        self._newest: dict[str, Item] = {}
+        self._newest: list[Item] = []
 
     def take(self, items: list[Item], read: int) -> list[Item]:
         """What is to be decided on.
 
         Args:
-            items: the process's own vectors with their offsets, in order. Those of a backlog that were taken already
-                (Kafka gives them again when it deals the topic out anew) are left out.
+            items: the process's own vectors with their offsets, in order.
             read: offset up to which everything was read, itself left out.
         """
-        decided = []
-        for offset, vector in items:
-            if offset >= self._end:
-                decided.append((offset, vector))
-            elif offset > self._taken:
-                self._newest[vector.symbol] = (offset, vector)
-                self._taken = offset
-        if read >= self._end:
-            decided = self.rest() + decided
-        return decided
+        _, self._newest = newest(self._newest + [item for item in items if item[0] < self._end])
+        decided = [item for item in items if item[0] >= self._end]
+        return self.rest() + decided if read >= self._end else decided
 
     def rest(self) -> list[Item]:
         """The newest of each symbol so far: nothing more of the backlog will come."""
-        rest = sorted(self._newest.values(), key=lambda item: item[0])
-        self._newest = {}
+        rest, self._newest = self._newest, []
         return rest
 
     @property
