@@ -16,7 +16,16 @@ from typing import IO
 
 import pytest
 
-from tests.cluster.installation import EXAMPLE, Installation, certified, installed, load_images
+from tests.cluster.installation import (
+    EXAMPLE,
+    PAGE,
+    SECTIONS,
+    Installation,
+    certified,
+    commands,
+    installed,
+    load_images,
+)
 from tests.cluster.node import given_node, own_node
 from tests.cluster.plane import CHART, ROOT, TOOLS, Cluster, binaries
 
@@ -149,3 +158,11 @@ def installation(
     here = tmp_path_factory.mktemp("installation")
     with installed(node, here, getattr(request, "param", EXAMPLE), certified(here)) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def release(installation: Installation) -> Installation:
+    """The release with the example; where test_install.py has not run before, from the page's commands."""
+    if installation.cluster.run("get", f"strategy/{EXAMPLE}").returncode != 0:
+        installation.follow(*commands(SECTIONS[1], PAGE))
+    return installation

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.installation import PAGE, SECTIONS, Installation, commands
+from tests.cluster.installation import Installation
 
 pytestmark = [pytest.mark.node, pytest.mark.ours, pytest.mark.timeout(3600)]
 
@@ -59,14 +59,6 @@ targets = json.loads(sys.argv[1])
 with ThreadPoolExecutor(len(targets)) as pool:
     print(json.dumps([name for name, yes in zip(targets, pool.map(reached, map(tuple, targets.values()))) if yes]))
 """
-
-
-@pytest.fixture(scope="module")
-def release(installation: Installation) -> Installation:
-    """The release with the example; where test_install.py has not run before, from the page's commands."""
-    if installation.cluster.run("get", "strategy/megacap-daily").returncode != 0:
-        installation.follow(*commands(SECTIONS[1], PAGE))
-    return installation
 
 
 def address(installation: Installation, part: str) -> str:

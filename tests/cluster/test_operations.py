@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.installation import OPERATIONS, PAGE, RELEASE, SECTIONS, Installation, commands, lines
+from tests.cluster.installation import OPERATIONS, RELEASE, Installation, commands, lines
 from tests.cluster.node import processes
 from tests.cluster.operator_process import eventually
 
@@ -25,14 +25,6 @@ LOOKING, STOPPING, BACKUP, KEYS, GROWING = (
     "New keys of the broker",
     "Growing",
 )
-
-
-@pytest.fixture(scope="module")
-def release(installation: Installation) -> Installation:
-    """The release with the example; where test_install.py has not run before, from the page's commands."""
-    if installation.cluster.run("get", "strategy/megacap-daily").returncode != 0:
-        installation.follow(*commands(SECTIONS[1], PAGE))
-    return installation
 
 
 def kill_switch(installation: Installation) -> bool:
