@@ -14,6 +14,7 @@ import pytest
 from tests.cluster.node import own_node, processes
 from tests.cluster.operator_process import eventually
 from tests.cluster.plane import TOOLS, Cluster
+from tradewind.operators.plan.refusal import FIRST_WAIT_S, refused
 
 pytestmark = [pytest.mark.node, pytest.mark.timeout(900)]
 
@@ -62,6 +63,20 @@ def test_what_does_not_fit_waits_and_says_why(own: Cluster) -> None:
 
     assert "Insufficient cpu" in eventually(why)
     own.ok("delete", "pod/two", "--timeout=60s")
+
+
+def test_a_pod_that_the_kubelet_refuses_is_taken_for_that(own: Cluster) -> None:
+    """What tests/cluster/test_operator.py writes in a kubelet's place is what a kubelet writes."""
+    manifest = pod("refused", "2")
+    # Past the scheduler, which would let it wait.
+    manifest["spec"]["nodeName"] = own.ok("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}")
+    own.apply(manifest)
+    found = eventually(lambda: refused(None, own.get("pod", "refused"), "2026-01-02T00:00:00Z"))
+    assert (found.count, found.wait_s) == (1, FIRST_WAIT_S)
+    condition = found.as_condition()
+    assert condition.reason == "OutOfcpu"
+    assert "requested: 2000" in condition.message
+    own.ok("delete", "pod/refused", "--timeout=60s")
 
 
 def test_a_second_node_on_this_machine_is_refused(own: Cluster, tmp_path: Path) -> None:
