@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer
 
 from tests.kafka.broker import Broker
 from tradewind.bus import BusAwayError, KafkaBus, Outgoing, Subscription
@@ -103,3 +104,28 @@ def test_a_commit_that_kafka_did_not_take_is_made_up_for(tmp_path: Path) -> None
         assert taken(subscription, 1) == [2]
         subscription.commit({"bars": 2})
         assert bus.committed("group", "bars") == 2
+
+
+def test_a_record_that_nobody_can_read_waits_for_kafka_and_takes_none_along(tmp_path: Path) -> None:
+    """Its letter can't be written; what was fetched behind it is neither lost nor given twice."""
+    with (
+        Broker(tmp_path) as broker,
+        KafkaBus(broker.bootstrap, "", {}) as bus,
+        bus.subscribe(["bars"], "group") as subscription,
+    ):
+        bus.publish_many(bars(1))
+        assert taken(subscription, 1) == [0]
+        writer = Producer({"bootstrap.servers": broker.bootstrap})
+        writer.produce("bars", b"\xff\xff", headers=[("schema", b"tradewind.v1.Bar")])
+        writer.flush(20)
+        bus.publish_many(bars(3))
+        time.sleep(2)  # the client has fetched both
+        broker.send(signal.SIGKILL)
+        broker.wait()
+        assert [subscription.poll(timeout=0.2) for _ in range(2)] == [[], []]
+        broker.spawn()
+        broker.await_ready()
+        assert taken(subscription, 1) == [2]
+        assert [record.headers["origin-offset"] for record in bus.read("bars.dead")] == ["1"]
+        subscription.commit({"bars": 3})
+        assert bus.committed("group", "bars") == 3

@@ -52,6 +52,8 @@ class Subscription(_Closing):
     def commit(self, done: Record | Mapping[str, int]) -> None:
         """Never give this group these records again.
 
+        Returns when that is in the log; from Kafka that takes this member for dead at the moment, before it is.
+
         Args:
             done: a record (it and everything before it in its topic), or by topic the next offset to read. Committing
                 less than what is committed changes nothing.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_CALL_S = 10.0
+_OFFER_AGAIN_S = 1.0
 # After an outage Kafka may have taken us for dead. The group takes us up again while we poll.
 _NO_MEMBER = frozenset(
     {
@@ -30,8 +31,9 @@ _NO_MEMBER = frozenset(
         KafkaError._ASSIGNMENT_LOST,
     }
 )
-# What librdkafka reports through messages and heals by itself, besides what brokers that are away or just back say.
-_PASSING = frozenset({KafkaError._PARTITION_EOF, KafkaError.REBALANCE_IN_PROGRESS})
+# What librdkafka reports through messages and heals by itself, besides what brokers that are away or just back say. Who
+# has not polled for long is no member any more: see above.
+_PASSING = frozenset({KafkaError._PARTITION_EOF, KafkaError.REBALANCE_IN_PROGRESS, KafkaError._MAX_POLL_EXCEEDED})
 
 
 @dataclass
@@ -58,6 +60,8 @@ class KafkaSubscription(Subscription):
         self._names = {bus.kafka_topic(topic): topic for topic in topics}
         self._places: dict[str, _Place] = {}  # of every topic that was ever ours
         self._ours: set[str] = set()
+        self._fetched: deque[Any] = deque()  # messages that were not looked at yet
+        self._offered = 0.0
         self._given: list[Any] = []  # topics that the group gave us, while Kafka doesn't say where they begin
         self._consumer: Any = Consumer(bus.consumer_config(group))
         self._consumer.subscribe(list(self._names), on_assign=self._assigned, on_revoke=self._revoked)
@@ -68,6 +72,8 @@ class KafkaSubscription(Subscription):
         deadline = time.monotonic() + timeout
         if self._given:
             self._take_up(self._consumer, self._given)
+        if time.monotonic() >= self._offered + _OFFER_AGAIN_S:
+            self._offer()
         while True:
             records = self._take(max_records, max(deadline - time.monotonic(), 0.0))
             if records or time.monotonic() >= deadline:
@@ -105,14 +111,24 @@ class KafkaSubscription(Subscription):
             self._consumer.close()
 
     def _take(self, max_records: int, timeout: float) -> list[Record]:
-        # Two calls, because `consume` alone waits for all that it may bring, not for the first.
-        first = self._consumer.poll(timeout)
-        if first is None:
-            return []
-        records = [self._read(first)]
-        more = self._consumer.consume(max_records - 1, 0) if max_records > 1 else []
-        records += [self._read(message) for message in more]
-        return [record for record in records if record is not None]
+        if not self._fetched:
+            # Two calls, because `consume` alone waits for all that it may bring, not for the first.
+            first = self._consumer.poll(timeout)
+            if first is None:
+                return []
+            self._fetched.append(first)
+            self._fetched.extend(self._consumer.consume(max_records - 1, 0) if max_records > 1 else [])
+        records: list[Record] = []
+        while self._fetched and len(records) < max_records:
+            try:
+                record = self._read(self._fetched[0])
+            except BusAwayError as error:
+                log.warning("%s", error)  # the next poll looks at the message again
+                break
+            self._fetched.popleft()
+            if record is not None:
+                records.append(record)
+        return records
 
     def _read(self, message: Any) -> Record | None:
         if message.error() is not None:
@@ -127,7 +143,7 @@ class KafkaSubscription(Subscription):
         place.next = offset + 1
         if record is None:
             self._owe(topic, place.progress.skip(offset))
-            self._settle()
+            self._offer()
         return record
 
     def _judge(self, error: Any, name: str | None) -> None:
@@ -163,6 +179,7 @@ class KafkaSubscription(Subscription):
 
     def _offer(self) -> Any:
         """Commits what is owed of our topics. Returns what Kafka has against it."""
+        self._offered = time.monotonic()
         owed = {topic: place.owed for topic, place in self._places.items() if topic in self._ours}
         commits = [self._partition(topic, offset) for topic, offset in owed.items() if offset is not None]
         if not commits:

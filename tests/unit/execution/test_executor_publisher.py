@@ -85,8 +85,9 @@ def test_a_dead_letter_waits_for_a_bus_that_is_away(bus: Bus, monkeypatch: pytes
         with pytest.raises(BusAwayError):
             publisher.publish(None)
     publisher.bury("intents", "IBM", trading_pb2.OrderIntent(id="two"), "too long")
-    assert list(bus.read("intents.dead")) == [], "in their order"
+    assert publisher.owes_letters
     publisher.publish(None)
+    assert not publisher.owes_letters
     publisher.publish(None)
     messages: list[Any] = [record.message for record in bus.read("intents.dead")]
     assert [trading_pb2.OrderIntent.FromString(m.payload).id for m in messages] == ["one", "two"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 
 from tradewind.bus import Bus, BusAwayError, Record, Subscription
 from tradewind.execution.executor.intake import Intake
@@ -17,6 +18,8 @@ from tradewind.v1 import control_pb2, market_pb2, trading_pb2
 TOPICS = ("bars", "intents", "control")
 _WAIT_S = 0.5
 _BROKER_S = 60.0
+_ALERT_S = 60.0
+_ANSWERS_S = 120.0
 
 
 class LockstepLoop:
@@ -86,6 +89,7 @@ class LockstepLoop:
             offset, bar = self._bars.pop(0)
             if offset >= self._first_new_bar:
                 self._intake.bar(bar, offset)
+                self._publisher.send_letters()
         self._intake.bars_done()
         self._intake.time_passed()
         self._settle()
@@ -99,6 +103,7 @@ class LockstepLoop:
         self._intents = [(o, i) for o, i in self._intents if o >= tick.intents_end]
         for offset, intent in sorted(batch, key=lambda item: intent_order(item[1])):
             self._intake.intent(intent, offset)
+            self._publisher.send_letters()
         self._intake.flush()
         self._settle()
         self._publisher.publish(None)
@@ -143,43 +148,49 @@ class FreeLoop:
         self._intake = intake
         self._publisher = publisher
         self._subscription: Subscription = bus.subscribe(list(TOPICS), group, evict=True)
+        self._bus = bus
         self._first_new = executor.offsets()
+        self._held: list[Record] = []  # read, and not taken yet
         self._bar_time = 0
+        self._books_time: int | None = None  # as of which the books are to be told
         self._taken: dict[str, int] = {}  # by topic, the next offset to commit
         self._away = False
+        self._alerted = 0.0
+        self._answers: float | None = None  # since when the bus answers, if not what it is asked
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set."""
-        records: list[Record] = []
         try:
             with self._policy.watched():
-                self._tell(None)
+                self._tell()
                 while not stop.is_set():
                     self._policy.look()
-                    records = records or self._subscription.poll(4096, 0.05)
-                    ready = self._index_is_read(records)
-                    self._round(records if ready else [])
-                    records = [] if ready else records
+                    self._held = self._held or self._subscription.poll(4096, 0.05)
+                    self._round()
         finally:
             self._subscription.close()
 
-    def _round(self, records: list[Record]) -> None:
+    def _round(self) -> None:
+        ready = not self._publisher.owes_letters and self._index_is_read()
         with self._policy.lock:
             if self._wall:
                 self._intake.keep_session()
-            if records:
-                self._take(records)
+            before = len(self._held)
+            self._held = self._command(self._held)
+            if self._held and ready:
+                self._held = self._take(self._held)
             else:
                 self._intake.bars_done()
-        if records:
+        if len(self._held) < before:
+            # What is committed is in the journal.
             self._executor.wait_idle(_BROKER_S)
-            self._taken |= {record.topic: record.offset + 1 for record in records}
-        # Fills arrive between records too: the books are told with each bar, and when something happened.
-        self._tell(self._bar_time if records and self._bar_time else None)
+            self._books_time = self._bar_time or None
+        self._tell()
 
-    def _index_is_read(self, records: list[Record]) -> bool:
-        """Whether the volatility index is at hand for the bars among `records`; if not, they wait."""
-        if any(isinstance(record.message, market_pb2.Bar) and record.message.context for record in records):
+    def _index_is_read(self) -> bool:
+        """Whether the volatility index is at hand for the bars that were read; if not, they wait."""
+        bars = [record.message for record in self._held if isinstance(record.message, market_pb2.Bar)]
+        if any(bar.context for bar in bars):
             try:
                 self._intake.read_index()
             except BusAwayError as error:
@@ -187,9 +198,16 @@ class FreeLoop:
                 return False
         return True
 
-    def _tell(self, snapshot_time: int | None) -> None:
+    def _tell(self) -> None:
+        """What the journal says, the books with each bar, and what was taken; all of it later while the bus is away."""
         try:
-            filled = self._publisher.publish(snapshot_time)
+            if self._away:
+                since, self._answers = self._answers, None
+                self._bus.reach()
+                self._answers = since or time.monotonic()
+            # Fills arrive between records too: the books are told when something happened.
+            filled = self._publisher.publish(self._books_time)
+            self._books_time = None
             if filled:
                 self._time_passed()
             if self._taken:
@@ -199,13 +217,16 @@ class FreeLoop:
         except BusAwayError as error:
             self._miss(error)
         else:
-            if self._away:
-                self._away = False
+            if self._away and not self._held:
+                self._away, self._answers = False, None
                 print("the bus answers again; what happened meanwhile is told", file=sys.stderr)  # noqa: T201
 
     def _miss(self, error: BusAwayError) -> None:
-        if not self._away:
-            self._away = True
+        now = time.monotonic()
+        if self._answers is not None and now > self._answers + _ANSWERS_S:
+            raise error  # it is there: a new process may find what is missing, or says what it is
+        if not self._away or now > self._alerted + _ALERT_S:
+            self._away, self._alerted = True, now
             print(f"alert: {error}; orders are looked after without it", file=sys.stderr)  # noqa: T201
         self._time_passed()  # whether something was filled can't be asked here
 
@@ -214,16 +235,27 @@ class FreeLoop:
         with self._policy.lock:
             self._intake.time_passed()
 
-    def _take(self, records: list[Record]) -> None:
-        flush = bars = False
+    def _command(self, records: list[Record]) -> list[Record]:
+        """Obeys the commands among `records`, whatever the others wait for. Returns the others."""
         for record in records:
             message = record.message
             if isinstance(message, control_pb2.ControlMessage):
                 if message.WhichOneof("body") == "command":
                     self._intake.command(message.command, record.offset)
-            elif record.offset < self._first_new[record.topic]:
+                self._taken[record.topic] = record.offset + 1
+        return [record for record in records if not isinstance(record.message, control_pb2.ControlMessage)]
+
+    def _take(self, records: list[Record]) -> list[Record]:
+        """Returns those that wait because one before them is to be buried first."""
+        flush = bars = False
+        count = 0
+        for record in records:
+            count += 1
+            message = record.message
+            self._taken[record.topic] = record.offset + 1
+            if record.offset < self._first_new[record.topic]:
                 continue
-            elif isinstance(message, market_pb2.Bar):
+            if isinstance(message, market_pb2.Bar):
                 self._bar_time = max(self._bar_time, message.event_time)
                 self._intake.advance(message.event_time)
                 self._intake.bar(message, record.offset)
@@ -232,9 +264,12 @@ class FreeLoop:
                 self._intake.advance(message.decision_time)
                 self._intake.intent(message, record.offset)
                 flush = True
+            if self._publisher.owes_letters:
+                break
         if flush or bars:
             self._intake.bars_done()
         if flush:
             self._intake.flush()
         elif bars:
             self._intake.time_passed()  # slices that begin with these bars
+        return records[count:]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from google.protobuf.message import Message
 
-from tradewind.bus import Bus, BusAwayError, Outgoing
+from tradewind.bus import Bus, Outgoing
 from tradewind.execution.audit.chain import Chain, last_link
 from tradewind.execution.executor.messages import outgoing, risk_state, snapshot
 from tradewind.native.executor import Executor
@@ -43,12 +43,10 @@ class Publisher:
         Returns whether there were fills. After a BusError nobody knows how much of a batch was taken: the next call
         asks the bus.
         """
+        self.send_letters()
         if self._unsure:
             self._resume()
         self._unsure = True
-        while self._letters:
-            self._bus.dead_letter(*self._letters[0])
-            self._letters.pop(0)
         filled = self._publish_records()
         self._unsure = False
         if snapshot_time is not None:
@@ -56,16 +54,23 @@ class Publisher:
         return filled
 
     def bury(self, topic: str, key: str, message: Message, reason: str) -> None:
-        """A record of `topic` goes to the dead letters: now, or when the bus answers again."""
+        """A record of `topic` goes to the dead letters with the next that is sent.
+
+        Nothing of that topic may be taken until then: after a death the journal would say that this record, too, was.
+        """
         payload, kind = message.SerializeToString(), message.DESCRIPTOR.full_name
-        letter = (topic, key, payload, kind, reason, f"executor {self._account}")
-        if self._unsure:
-            self._letters.append(letter)
-            return
-        try:
-            self._bus.dead_letter(*letter)
-        except BusAwayError:
-            self._letters.append(letter)
+        self._letters.append((topic, key, payload, kind, reason, f"executor {self._account}"))
+
+    @property
+    def owes_letters(self) -> bool:
+        """Whether there are dead letters to be sent."""
+        return bool(self._letters)
+
+    def send_letters(self) -> None:
+        """Sends what was buried. Raises BusError."""
+        while self._letters:
+            self._bus.dead_letter(*self._letters[0])
+            self._letters.pop(0)
 
     def _publish_records(self) -> bool:
         filled = False
