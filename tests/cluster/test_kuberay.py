@@ -31,6 +31,7 @@ from tests.cluster.installation import (
     installed,
 )
 from tests.cluster.operator_process import eventually
+from tests.cluster.plane import VALUES as NODE_VALUES
 from tests.cluster.plane import Cluster, binaries
 from tradewind.bus.ports import reserve
 from tradewind.v1.prediction_pb2 import ListModelsRequest
@@ -76,7 +77,9 @@ def installation(node: Cluster, images: None, tmp_path_factory: pytest.TempPathF
         (container,) = group["template"]["spec"]["containers"]
         container["resources"] = {"requests": {"cpu": "50m", "memory": "1Gi"}, "limits": {"memory": "6Gi"}}
     (here / "raycluster.yaml").write_text(yaml.safe_dump(CLUSTER))
-    beside = Beside({**VALUES, "predictor": {}}, (SECRET, APPLY), (WAIT,), (DELETE,))
+    kafka = yaml.safe_load(NODE_VALUES.read_text())["kafka"]
+    kafka["resources"]["requests"]["cpu"] = "100m"  # a worker's init container of KubeRay's asks for 200m
+    beside = Beside({**VALUES, "predictor": {}, "kafka": kafka}, (SECRET, APPLY), (WAIT,), (DELETE,))
     with kuberay(node, here / "kuberay.log"), installed(node, here, EXAMPLE, beside) as made:
         yield made
 
