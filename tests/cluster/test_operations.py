@@ -77,7 +77,7 @@ def test_an_executor_goes_on_with_new_keys(release: Installation) -> None:
 
 @pytest.mark.ours
 def test_a_second_operator_takes_over_and_writes_nothing(release: Installation) -> None:
-    release.follow(*commands(GROWING, OPERATIONS))
+    release.follow(*commands(GROWING, OPERATIONS)[:2])
     assert RELEASE in release.said["kubectl get"]
 
     def holder() -> str:
@@ -95,6 +95,32 @@ def test_a_second_operator_takes_over_and_writes_nothing(release: Installation) 
     eventually(lambda: not Path(f"/proc/{pid}").exists(), 60)
     time.sleep(5)  # long enough for a look at every document
     assert release.versions() == before
+
+
+ON_THE_WORKER = """
+import os
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+@ray.remote(num_cpus=1)
+def where():
+    import tradewind.training.search  # what training needs is there, too
+    return os.uname().nodename
+
+ray.init(address="auto", log_to_driver=False)
+(worker,) = (n["NodeID"] for n in ray.nodes() if n["Alive"] and "node:__internal_head__" not in n["Resources"])
+on = NodeAffinitySchedulingStrategy(worker, soft=False)
+print(ray.get(where.options(scheduling_strategy=on).remote(), timeout=120))
+"""
+
+
+def test_ray_grows_by_a_worker(release: Installation) -> None:
+    (upgrade,) = commands(GROWING, OPERATIONS)[2:]
+    (head,) = release.pods("ray")
+    release.follow(upgrade)
+    (worker,) = set(release.pods("ray")) - {head}
+    said = release.python(head, ON_THE_WORKER, container="ray").split()
+    assert said[-1] == worker.removeprefix("pod/")
 
 
 def test_every_command_of_the_page_is_in_a_section_that_is_followed() -> None:
