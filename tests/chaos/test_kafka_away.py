@@ -15,7 +15,7 @@ from tradewind.console.commands.audit import check as verify_audit
 from tradewind.v1 import trading_pb2
 
 AWAY_S = 30  # longer than the executor waits for an answer, and than Kafka takes the executor for living
-AT_ONCE_S = 5  # as against the fifteen seconds that a call to Kafka takes to give up
+AT_ONCE_S = 10  # as against the fifteen seconds that a call to Kafka takes to give up
 
 
 def change(executor: Process, generation: int, **switch: Any) -> None:
