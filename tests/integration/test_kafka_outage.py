@@ -115,7 +115,7 @@ def test_a_record_that_nobody_can_read_waits_for_kafka_and_takes_none_along(tmp_
     ):
         bus.publish_many(bars(1))
         assert taken(subscription, 1) == [0]
-        writer = Producer({"bootstrap.servers": broker.bootstrap})
+        writer = Producer({"bootstrap.servers": broker.bootstrap, "log_level": 0})
         writer.produce("bars", b"\xff\xff", headers=[("schema", b"tradewind.v1.Bar")])
         writer.flush(20)
         bus.publish_many(bars(3))
