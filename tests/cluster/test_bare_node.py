@@ -74,8 +74,8 @@ def test_a_pod_that_the_kubelet_refuses_is_taken_for_that(own: Cluster) -> None:
     found = eventually(lambda: refused(None, own.get("pod", "refused"), "2026-01-02T00:00:00Z"))
     assert (found.count, found.wait_s) == (1, FIRST_WAIT_S)
     condition = found.as_condition()
-    assert condition.reason == "OutOfcpu"
-    assert "requested: 2000" in condition.message
+    assert condition.reason == "UnexpectedAdmissionError"
+    assert "not enough cpus available" in condition.message
     own.ok("delete", "pod/refused", "--timeout=60s")
 
 
