@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import urllib.request
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from typing import Any
 
 import grpc
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.certificates import Authority
 from tests.cluster.node import NAMESPACE
@@ -26,10 +28,11 @@ from tests.cluster.plane import ROOT, TOOLS, VALUES, Cluster, binaries
 RELEASE = "tradewind"
 PAGE, OPERATIONS = ROOT / "docs" / "install.md", ROOT / "docs" / "operations.md"
 COMMAND_LIMIT_S = 1300
-# The page's replay takes two minutes; here it lasts until the storm (storm.py) or the last challenger is through.
+# The page's replay takes two minutes; here it lasts until the storm (storm.py), which mostly waits for Ray, or the last
+# challenger is through.
 ROUNDS, FIRST_SEED = int(os.environ.get("TRADEWIND_ROUNDS", "5")), int(os.environ.get("TRADEWIND_SEED", "1"))
 EXAMPLE = "megacap-daily"
-REPLAYED_S, REPLAY_S = 731 * 86400, {EXAMPLE: max(120, 50 * ROUNDS), "megacap-live": 420}
+REPLAYED_S, REPLAY_S = 731 * 86400, {EXAMPLE: max(120, 75 * ROUNDS), "megacap-live": 420}
 # What `helm test` asks.
 ANSWERING = ("kafka", "postgres", "redis", "mlflow", "ray", "venue", "operator", "recorder")
 SECTIONS = (
@@ -120,6 +123,14 @@ class Installation:
         """A condition of a document."""
         found = self.cluster.get(kind, name).get("status", {}).get("conditions", [])
         return next((c for c in found if c["type"] == of), {})
+
+    def executor_says(self, figure: str, **labels: str) -> float:
+        """A figure of the executor's metrics; 0 while it has none."""
+        address = self.cluster.get("pod", "executor-paper-0")["status"]["podIP"]
+        told = urllib.request.urlopen(f"http://{address}:9103/metrics", timeout=10).read().decode()
+        wanted = {"account": "paper", **labels}
+        samples = (s for family in text_string_to_metric_families(told) for s in family.samples)
+        return next((s.value for s in samples if s.name == f"tradewind_executor_{figure}" and s.labels == wanted), 0)
 
     @contextmanager
     def predictor(self, address: str) -> Iterator[grpc.Channel]:

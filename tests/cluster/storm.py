@@ -55,13 +55,16 @@ class Storm:
     def strike(self, seed: int) -> dict[str, Any]:
         """One round: kill -9 each, then seconds from the last until everything but Ray, and Ray, are as before.
 
-        Each begins with Kubernetes' own controllers as on the first day.
+        Each begins with Kubernetes' own controllers as on the first day, and when the strategy has traded since the
+        one before.
         """
         if self._api_died:
             for watcher in WATCHERS:
                 restart(self._state, watcher, down_s=0)
             self._until(time.monotonic(), self._predicts)
             self._until(time.monotonic(), lambda: not self._lacking({}))
+        filled = self._fills()
+        self._until(time.monotonic(), lambda: self._fills() > filled)
         before = self._pods()
         assert before is not None, "the API server does not answer before the first blow"
         killed: dict[str, int] = {}
@@ -104,6 +107,11 @@ class Storm:
             assert waited < AGAIN_WITHIN_S, f"not as before after {waited:.0f} s\n{self._made.look()}"
             time.sleep(0.2)
         return round(time.monotonic() - since, 1)
+
+    def _fills(self) -> float:
+        ended = self._made.cluster.get("job", "feed")["status"].get("completionTime")
+        assert not ended, f"the replay ended at {ended}, before the last round"
+        return self._made.executor_says("fills_total")
 
     def _lacking(self, killed: dict[str, int]) -> set[str]:
         """Who was killed and doesn't run again, and which kinds of pods and documents don't say that they are ready."""
