@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tradewind.operators.plan import redeploying, serving, strategies
 from tradewind.operators.plan.model import Object, Plan, Ref, Request, ref_of
 from tradewind.operators.plan.models import MODEL
 from tradewind.operators.plan.serving import APPLICATION, SERVING
+from tradewind.operators.plan.times import parsed
 from tradewind.operators.run.api import ApiError
 from tradewind.operators.run.observing import Observing
 from tradewind.operators.run.queue import Queue
@@ -112,8 +114,10 @@ def puts() -> float:
     return sum(s.value for s in samples if s.labels["verb"] == "PUT")
 
 
-def settings(ray: Running, mlflow: str, port: int) -> OperatorConfig:
-    replay = {"trained_until": UNTIL, "end": BARS * DAY, "speed": 60.0}
+REPLAY = {"trained_until": UNTIL, "end": BARS * DAY, "speed": 60.0}
+
+
+def settings(ray: Running, mlflow: str, port: int, replay: dict[str, float] | None = REPLAY) -> OperatorConfig:
     told = told_config(dataset="synthetic", replay=replay).model_dump(mode="json")
     told["services"] |= {"ray": ray.url, "mlflow": mlflow, "predictor": f"127.0.0.1:{port}"}
     return OperatorConfig.model_validate(told)
@@ -162,6 +166,55 @@ async def test_documents_become_a_model_with_its_gates_and_a_prediction(services
     await site.until(lambda: next(looks) == 4, "momentum", "trend")
     assert puts() == sent + 1
     assert len(site.remote.jobs()) == 1
+
+
+async def test_a_schedule_brings_the_next_version_and_who_predicts_goes_on(services: tuple[Running, str]) -> None:
+    ray, mlflow = services
+    port = ports.reserve()
+    site, came = Site(settings(ray, mlflow, port, replay=None)), timestamp()
+
+    def scheduled(retrain: str) -> Object:
+        document = strategy(**SPEC | {"training": SPEC["training"] | {"retrain": retrain}})
+        document["metadata"]["creationTimestamp"] = came
+        return document
+
+    def model_ready() -> tuple[str, str]:
+        return conditions(site.status("momentum"))["ModelReady"]
+
+    def replicas() -> list[str]:
+        return [r["replica_id"] for r in site.served()["deployments"]["Predictor"]["replicas"]]
+
+    site.apply(policy(), scheduled(""))
+    await site.until(lambda: predictor(site)[0] == "PredictorRunning", "momentum")
+    first = replicas()
+    # Once a day, for the first time at the next full minute from ten seconds on.
+    due = (parsed(timestamp()) + timedelta(seconds=70)).replace(second=0)
+    site.apply(scheduled(f"{due.minute} {due.hour} * * *"))
+    ask = PredictRequest(
+        model="momentum",
+        feature_set_version=feature_set_version(FEATURES),
+        rows=[FeatureRow(symbol="AAA", event_time=1, values=[55.0, 0.2])],
+    )
+    answered: list[str] = []
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub = PredictionStub(channel)
+
+        def predicts() -> bool:
+            answered.append(stub.Predict(ask, timeout=30).model_version)
+            return answered[-1] == "2"
+
+        await site.until(lambda: predicts() or len(site.remote.jobs()) == 2, "momentum")
+        assert parsed(timestamp()) >= due
+        assert model_ready() == ("True", "Retraining")
+        assert message(site.status("momentum"), "ModelReady").startswith("the earlier version stays")
+        assert set(answered) == {"1"}
+        await site.until(predicts, "momentum")
+    assert model_ready() == ("True", "Trained")
+    assert replicas() == first
+    version = MlflowClient(mlflow, mlflow).get_model_version("momentum", "2")
+    (until,) = (value for tag, value in version.tags.items() if tag.startswith("request."))
+    assert int(until) == int(due.timestamp()) * 10**9
+    assert len(site.remote.jobs()) == 2
 
 
 def register_again(mlflow: str, site: Site, name: str) -> None:

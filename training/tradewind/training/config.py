@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
@@ -22,10 +21,8 @@ class RayConfig(BaseModel):
         None, description="auto: the cluster this process runs in, as a Ray job does; null: one that it starts itself."
     )
 
-    num_cpus: int = Field(
-        default_factory=lambda: max(1, min(os.cpu_count() or 1, 16)),
-        ge=1,
-        description="CPUs it uses, of its own Ray's or of the cluster's.",
+    num_cpus: int | None = Field(
+        None, ge=1, description="CPUs it uses; null: those of this machine or of the cluster's nodes, at most 16."
     )
     fit_workers: Literal[0, 1] = Field(
         1, description="1: the final fit runs in a Ray Train worker; 0: in this process (Ray Train's local mode)."

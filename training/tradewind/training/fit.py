@@ -12,6 +12,7 @@ import numpy as np
 from tradewind.training.errors import TrainingError
 from tradewind.training.model import Parameters, Task, fit_rows
 from tradewind.training.panel import Panel
+from tradewind.training.ray_session import CPU_SHARE
 
 # Each of these would be one more process or log for a fit that takes a second.
 os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
@@ -50,7 +51,7 @@ def fit_final(
                 "seed": seed,
                 "rounds": rounds,
             },
-            scaling_config=ray.train.ScalingConfig(num_workers=workers, use_gpu=False),
+            scaling_config=ray.train.ScalingConfig(num_workers=workers, resources_per_worker={"CPU": CPU_SHARE}),
             run_config=ray.train.RunConfig(storage_path=scratch, name="fit"),
         )
         try:

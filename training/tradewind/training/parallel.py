@@ -12,6 +12,7 @@ from tradewind.specs.strategy import StrategySpec
 from tradewind.training.market import Market
 from tradewind.training.model import Parameters
 from tradewind.training.panel import Panel
+from tradewind.training.ray_session import CPU_SHARE
 from tradewind.training.walk_forward import Fold, OutOfSample, assemble, make_splitter, run_folds
 
 
@@ -43,7 +44,7 @@ def parallel_walk_forward(bench: Workbench, parameters: Parameters, *, in_sample
     import ray
 
     hands = [range(first, bench.splits, bench.workers) for first in range(bench.workers)]
-    task = ray.remote(_run_hand)
+    task = ray.remote(num_cpus=CPU_SHARE)(_run_hand)
     pending = [task.remote(bench, dict(parameters), list(hand), in_sample) for hand in hands[1:]]
     done = [_run_hand(bench, parameters, list(hands[0]), in_sample), *ray.get(pending)]
     folds = {

@@ -88,7 +88,7 @@ def train(
     events: EventSource = no_events,
     tracking_uri: str | None = None,
     ray_address: str | None = None,
-    num_cpus: int = 2,
+    num_cpus: int | None = 2,
     object_store_mb: int = 100,
     fit_workers: int = 1,
     force: bool = False,
@@ -120,9 +120,9 @@ def train(
         make_splitter(panel, spec).get_n_splits()  # too short a history is said before Ray starts
         market = make_market(history.bars, panel.symbols)
     shared = feature_dir if ray_address else None
-    with ray_session(num_cpus, object_store_mb, ray_address):
+    with ray_session(num_cpus, object_store_mb, ray_address) as workers:
         with stages.stage("search") as tell:
-            bench = make_workbench(panel, market, spec, num_cpus)
+            bench = make_workbench(panel, market, spec, workers)
             found = search(bench, tell, shared)
         with stages.stage("gates"):
             best = found.best

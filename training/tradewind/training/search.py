@@ -22,6 +22,7 @@ from tradewind.training.errors import TrainingError
 from tradewind.training.model import Parameters
 from tradewind.training.parallel import Workbench, parallel_walk_forward
 from tradewind.training.performance import annual_sharpe
+from tradewind.training.ray_session import CPU_SHARE
 from tradewind.training.walk_forward import OutOfSample, task_of
 
 # Ray reads these when it is imported or starts: no telemetry, no logger files per trial, no re-wrapping of `uv run`.
@@ -89,7 +90,7 @@ def search(bench: Workbench, progress: Callable[[float], None], shared: Path | N
 
     with tempfile.TemporaryDirectory(prefix=".tradewind-search-", dir=shared) as scratch:
         # A trial's process works on splits itself; the other CPUs are for the tasks that it starts.
-        resources = ray.tune.PlacementGroupFactory([{"CPU": 1}] * bench.workers)
+        resources = ray.tune.PlacementGroupFactory([{"CPU": CPU_SHARE}] * bench.workers)
         tuner = ray.tune.Tuner(
             ray.tune.with_resources(partial(run_trial, bench=bench), resources),
             tune_config=ray.tune.TuneConfig(
@@ -121,7 +122,10 @@ def search(bench: Workbench, progress: Callable[[float], None], shared: Path | N
         raise TrainingError(f"training.search: {len(results.errors)} trials failed three times: {reason}")
     if not trials:
         limit = settings.time_limit_seconds
-        raise TrainingError(f"training.search.timeLimitSeconds: no trial finished in {limit} s; raise it")
+        raise TrainingError(
+            f"training.search.timeLimitSeconds: no trial finished in {limit} s; raise it, or see whether Ray "
+            f"has had {bench.workers} CPUs to give"
+        )
     return SearchResult(trials)
 
 
