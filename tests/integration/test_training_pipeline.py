@@ -5,25 +5,30 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
+from threading import Timer
 
 import numpy as np
 import polars as pl
 import pytest
 
 from tradewind.specs import Strategy
+from tradewind.specs.strategy import StrategySpec
 from tradewind.streaming.datasets.store import write_dataset
 from tradewind.streaming.features.feature_set import FeatureSet
 from tradewind.training.__main__ import main
 from tradewind.training.dataset import FeatureSource
 from tradewind.training.errors import TrainingError
 from tradewind.training.fit import fit_final
-from tradewind.training.market import make_market
+from tradewind.training.market import Market, make_market
 from tradewind.training.panel import Panel
 from tradewind.training.parallel import make_workbench, parallel_walk_forward
 from tradewind.training.pipeline import STAGES, TrainingResult, train
 from tradewind.training.ray_session import ray_session
 from tradewind.training.registry import ModelRegistry
+from tradewind.training.search import search
 from tradewind.training.walk_forward import walk_forward
 
 DAY, HOUR = 86_400 * 10**9, 3600 * 10**9
@@ -219,17 +224,33 @@ def test_a_ray_train_worker_fits_the_same_model_as_this_process():
     assert "torch" not in sys.modules
 
 
-def test_two_processes_make_the_record_of_one():
-    panel = _random_panel()
+def _parts(**training) -> tuple[Panel, Market, StrategySpec]:
     bars = _bars().filter(pl.col("symbol") == "AAA").with_columns(available_time=pl.col("event_time") - 21 * HOUR)
-    market = make_market(bars, ("AAA",))
-    spec = Strategy.model_validate(_document()).spec
+    return _random_panel(), make_market(bars, ("AAA",)), Strategy.model_validate(_document(**training)).spec
+
+
+def test_two_processes_make_the_record_of_one():
+    panel, market, spec = _parts()
     parameters = {"num_leaves": 5, "learning_rate": 0.2, "min_data_in_leaf": 20}
     alone = walk_forward(panel, market, spec, parameters, in_sample=True)
     shared = parallel_walk_forward(make_workbench(panel, market, spec, 2), parameters, in_sample=True)
     assert np.array_equal(alone.returns, shared.returns)
     assert alone.in_sample_sharpe == shared.in_sample_sharpe
     assert np.any(alone.returns != 0)
+
+
+def test_waiting_for_another_training_takes_none_of_the_search_s_time():
+    import ray
+
+    limit_s, others_s = 1, 15
+    others = ray.util.placement_group([{"CPU": 0.9}] * 2)
+    ray.get(others.ready())
+    Timer(others_s, ray.util.remove_placement_group, [others]).start()
+    began = time.monotonic()
+    bench = make_workbench(*_parts(search={"trials": 1000, "timeLimitSeconds": limit_s}), 2)
+    with suppress(TrainingError):  # it ends, and whether a trial does so within a second is the machine's affair
+        assert len(search(bench, lambda fraction: None).trials) < 1000
+    assert time.monotonic() - began > others_s
 
 
 def _config(dataset: Path, state: Path) -> dict:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tradewind.specs.training import Search
 from tradewind.training.errors import TrainingError
 from tradewind.training.model import Parameters
 from tradewind.training.parallel import Workbench, parallel_walk_forward
@@ -88,6 +89,7 @@ def search(bench: Workbench, progress: Callable[[float], None], shared: Path | N
         raise TrainingError("training.search.objective: LogLoss needs the label TripleBarrier; use Sharpe or IC")
     import ray.tune  # slow to import, and only the process that searches needs it
 
+    counting, limit = _watching(progress, settings)
     with tempfile.TemporaryDirectory(prefix=".tradewind-search-", dir=shared) as scratch:
         # A trial's process works on splits itself; the other CPUs are for the tasks that it starts.
         resources = ray.tune.PlacementGroupFactory([{"CPU": CPU_SHARE}] * bench.workers)
@@ -99,7 +101,6 @@ def search(bench: Workbench, progress: Callable[[float], None], shared: Path | N
                 metric="score",
                 mode="max",
                 max_concurrent_trials=1,
-                time_budget_s=settings.time_limit_seconds,
                 reuse_actors=True,
             ),
             run_config=ray.tune.RunConfig(
@@ -108,7 +109,8 @@ def search(bench: Workbench, progress: Callable[[float], None], shared: Path | N
                 verbose=0,
                 # A worker that died (out of memory, say) is tried again; its trial gives the same record.
                 failure_config=ray.tune.FailureConfig(max_failures=2),
-                callbacks=[_progress_callback(progress, settings.trials)],
+                callbacks=[counting],
+                stop=limit,
             ),
         )
         results = tuner.fit()
@@ -121,11 +123,8 @@ def search(bench: Workbench, progress: Callable[[float], None], shared: Path | N
         reason = str(results.errors[0]).strip().splitlines()[-1]
         raise TrainingError(f"training.search: {len(results.errors)} trials failed three times: {reason}")
     if not trials:
-        limit = settings.time_limit_seconds
-        raise TrainingError(
-            f"training.search.timeLimitSeconds: no trial finished in {limit} s; raise it, or see whether Ray "
-            f"has had {bench.workers} CPUs to give"
-        )
+        seconds = settings.time_limit_seconds
+        raise TrainingError(f"training.search.timeLimitSeconds: no trial finished in {seconds} s; raise it")
     return SearchResult(trials)
 
 
@@ -157,10 +156,15 @@ def _sampler(seed: int, trials: int) -> Any:
 
 
 class _Teller:
-    """Tells how many trials are done. Tune pickles its callbacks, to resume runs (ours never are): then it is mute."""
+    """Tells how many trials are done. Tune pickles its callbacks, to resume runs (ours never are): then it is mute.
+
+    Attributes:
+        begun: whether a trial has what it needs of Ray.
+    """
 
     def __init__(self, progress: Callable[[float], None] | None, trials: int) -> None:
         self._progress, self._trials, self._done = progress, trials, 0
+        self.begun = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _Teller, (None, self._trials)
@@ -171,15 +175,26 @@ class _Teller:
             self._progress(self._done / self._trials)
 
 
-def _progress_callback(progress: Callable[[float], None], trials: int) -> Any:
+def _watching(progress: Callable[[float], None], settings: Search) -> tuple[Any, Any]:
+    """What tells Tune's progress, and what ends the search when its time is over."""
     from ray.tune import Callback
+    from ray.tune.stopper import TimeoutStopper
 
-    teller = _Teller(progress, trials)
+    teller = _Teller(progress, settings.trials)
 
     class Progress(Callback):  # type: ignore[misc]  # Ray publishes no types
         """Counts trials as they end."""
 
+        def on_trial_start(self, **_: Any) -> None:
+            teller.begun = True
+
         def on_trial_complete(self, **_: Any) -> None:
             teller.one_more()
 
-    return Progress()
+    class Limit(TimeoutStopper):  # type: ignore[misc]  # the same
+        """Waiting for another training's CPUs takes none of the time."""
+
+        def stop_all(self) -> bool:
+            return teller.begun and bool(super().stop_all())
+
+    return Progress(), Limit(settings.time_limit_seconds)
