@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -33,6 +34,7 @@ API = "kube-apiserver"
 WATCHERS = ("kube-controller-manager", "kube-scheduler", "kube-proxy")
 PARTS = (*PROCESSES, API)
 AGAIN_WITHIN_S = 300.0
+CPUS = os.cpu_count() or 1
 
 
 def blows(seed: int) -> list[tuple[float, str]]:
@@ -55,6 +57,8 @@ class Storm:
     def strike(self, seed: int) -> dict[str, Any]:
         """One round: kill -9 each, then seconds from the last until everything but Ray, and Ray, are as before.
 
+        And how much of the CPUs' time this machine's host took meanwhile: nothing starts faster than what is left.
+
         Each begins with Kubernetes' own controllers as on the first day, and when the strategy has traded since the
         one before.
         """
@@ -72,7 +76,7 @@ class Storm:
             time.sleep(pause)  # when it dies is what the seed says; nothing is waited for
             if self._kill(part):
                 killed[part] = _restarts(before, part)
-        last = time.monotonic()
+        last, stolen = time.monotonic(), _stolen()
         self._api_died = API in killed
         again: dict[str, float] = {}
 
@@ -82,9 +86,10 @@ class Storm:
             return not lacking
 
         ours = self._until(last, complete)
+        taken = round((_stolen() - stolen) / (max(ours, 0.1) * CPUS), 2)
         ray = self._until(last, self._predicts)
         told = {"seed": seed, "killed": sorted(killed), "ready_s": ours, "ray_s": ray if "ray" in killed else None}
-        return told | {"lacking_until_s": again}
+        return told | {"stolen": taken, "lacking_until_s": again}
 
     def _kill(self, part: str) -> bool:
         """Whether there was something to kill: an earlier blow may have ended it."""
@@ -149,6 +154,11 @@ class Storm:
             return None
         found: list[dict[str, Any]] = json.loads(told.stdout)["items"]
         return found
+
+
+def _stolen() -> float:
+    """Seconds of all CPUs that the host has taken since this machine came up (proc(5): steal)."""
+    return int(Path("/proc/stat").read_text().split(maxsplit=9)[8]) / os.sysconf("SC_CLK_TCK")
 
 
 def _part(pod: dict[str, Any]) -> str:
