@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from threading import Timer
 
@@ -248,8 +247,11 @@ def test_waiting_for_another_training_takes_none_of_the_search_s_time():
     Timer(others_s, ray.util.remove_placement_group, [others]).start()
     began = time.monotonic()
     bench = make_workbench(*_parts(search={"trials": 1000, "timeLimitSeconds": limit_s}), 2)
-    with suppress(TrainingError):  # it ends, and whether a trial does so within a second is the machine's affair
+    try:  # whether a trial ends within a second is the machine's affair
         assert len(search(bench, lambda fraction: None).trials) < 1000
+    except TrainingError as error:
+        if "no trial finished in 1 s" not in str(error):
+            raise
     assert time.monotonic() - began > others_s
 
 
